@@ -2,5 +2,4 @@
 module org.gatun.bindings {
   requires transitive org.jspecify;
 
-  exports org.gatun.bindings;
 }

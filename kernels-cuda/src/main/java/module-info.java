@@ -1,0 +1,5 @@
+/** The cuda backend of Gatun. */
+module org.gatun.cuda {
+  requires org.gatun.bindings;
+  requires org.gatun.runtime;
+}

@@ -1,0 +1,5 @@
+/** The opencl backend of Gatun. */
+module org.gatun.opencl {
+  requires org.gatun.bindings;
+  requires org.gatun.runtime;
+}

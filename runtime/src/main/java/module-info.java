@@ -1,0 +1,9 @@
+/** Gatun: load a model, plan its graph in Java, run it on a backend, generate text. */
+module org.gatun.runtime {
+  requires transitive org.jspecify;
+  requires jdk.incubator.vector;
+  requires org.gatun.bindings;
+  requires info.picocli;
+
+  exports org.gatun.tensor;
+}
