@@ -4,6 +4,8 @@ module org.gatun.runtime {
   requires jdk.incubator.vector;
   requires org.gatun.bindings;
   requires info.picocli;
+  requires tools.jackson.core;
 
   exports org.gatun.tensor;
+  exports org.gatun.text;
 }

@@ -1,0 +1,19 @@
+package org.gatun.text;
+
+import java.io.IOException;
+
+/**
+ * A tokenizer description or chat template that is malformed, unsupported or beyond the limits. The
+ * message is one line with the cause.
+ */
+public final class TextFormatException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  public TextFormatException(String message) {
+    super(message);
+  }
+
+  public TextFormatException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}
