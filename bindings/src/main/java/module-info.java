@@ -2,4 +2,10 @@
 module org.gatun.bindings {
   requires transitive org.jspecify;
 
+  exports org.gatun.bindings;
+  exports org.gatun.bindings.cublas;
+  exports org.gatun.bindings.cuda;
+  exports org.gatun.bindings.mpi;
+  exports org.gatun.bindings.nccl;
+  exports org.gatun.bindings.opencl;
 }
