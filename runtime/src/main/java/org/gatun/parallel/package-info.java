@@ -1,0 +1,2 @@
+/** Groups of ranks and the collectives between them. */
+package org.gatun.parallel;
