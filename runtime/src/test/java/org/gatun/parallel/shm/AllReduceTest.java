@@ -90,7 +90,7 @@ class AllReduceTest {
           for (int i = 0; i < n; i++) {
             assertThat(Values.get(type, MemorySegment.ofArray(result), i))
                 .as("%s of %s at %d", type, v, i)
-                .isEqualTo(expected);
+                .isEqualTo(Float.valueOf(expected));
           }
         }
       }
