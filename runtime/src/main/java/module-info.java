@@ -8,4 +8,17 @@ module org.gatun.runtime {
 
   exports org.gatun.tensor;
   exports org.gatun.text;
+  exports org.gatun.graph;
+  exports org.gatun.graph.op;
+  exports org.gatun.graph.spec;
+  exports org.gatun.attention;
+  exports org.gatun.backend;
+  exports org.gatun.backend.reference;
+  exports org.gatun.backend.suite;
+
+  uses org.gatun.backend.BackendProvider;
+  uses org.gatun.graph.spec.OpSpec;
+
+  provides org.gatun.backend.BackendProvider with
+      org.gatun.backend.reference.ReferenceBackendProvider;
 }

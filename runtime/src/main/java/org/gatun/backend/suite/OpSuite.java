@@ -1,0 +1,201 @@
+package org.gatun.backend.suite;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import org.gatun.attention.KvSequence;
+import org.gatun.backend.Backend;
+import org.gatun.backend.BackendException;
+import org.gatun.backend.CompileOptions;
+import org.gatun.backend.Program;
+import org.gatun.backend.reference.ReferenceBackend;
+import org.gatun.backend.reference.ReferenceProgram;
+import org.gatun.graph.Step;
+import org.gatun.graph.Value;
+import org.gatun.graph.spec.OpCase;
+import org.gatun.graph.spec.Tolerance;
+import org.gatun.tensor.DType;
+
+/** Holds a backend to the float64 definition of one case: same graph, same steps, every output element compared. */
+public final class OpSuite {
+  private OpSuite() {}
+
+  /**
+   * What became of a case.
+   *
+   * @param status {@code REFUSED} if the backend said at compile time, by name, that it lacks the op or format
+   * @param detail the first wrong element, or the refusal
+   * @param worst the largest error as a share of what the tolerance allows
+   */
+  public record Result(String caseId, Status status, String detail, double worst) {}
+
+  /** What became of a case. */
+  public enum Status {
+    /** Every element within tolerance. */
+    PASS,
+    /** A NaN, an element outside the tolerance, or an exception. */
+    FAIL,
+    /** The backend lacks it and said so: counted, never a pass. */
+    REFUSED
+  }
+
+  /** Runs one case. */
+  public static Result run(Backend backend, OpCase c) {
+    CompileOptions options = CompileOptions.of(c.limits()).withKv(c.kvCodec()).withPoison();
+    try (ReferenceProgram reference = new ReferenceBackend().compile(c.graph(), c.weights(), options)) {
+      Program program;
+      try {
+        program = backend.compile(c.graph(), c.weights(), options);
+      } catch (BackendException e) {
+        return new Result(c.id(), Status.REFUSED, String.valueOf(e.getMessage()), 0);
+      }
+      try (program) {
+        return new Result(c.id(), Status.PASS, "", new Comparison(backend, c, reference, program).run());
+      } catch (Mismatch m) {
+        return new Result(c.id(), Status.FAIL, m.getMessage() + " (seed " + c.seed() + ")", m.worst);
+      } catch (RuntimeException e) {
+        return new Result(c.id(), Status.FAIL, e + " (seed " + c.seed() + ")", Double.NaN);
+      }
+    }
+  }
+
+  /** Carries the first wrong element out of the loops. */
+  private static final class Mismatch extends RuntimeException {
+    private final double worst;
+
+    Mismatch(String message, double worst) {
+      super(message, null, false, false);
+      this.worst = worst;
+    }
+
+    @Override
+    public String getMessage() {
+      return String.valueOf(super.getMessage());
+    }
+  }
+
+  private static final class Comparison {
+    private final OpCase test;
+    private final Tolerance tolerance;
+    private final ReferenceProgram reference;
+    private final Program program;
+    private final Map<String, KvSequence[]> sequences = new HashMap<>();
+    private double worst;
+
+    Comparison(Backend backend, OpCase test, ReferenceProgram reference, Program program) {
+      this.test = test;
+      this.reference = reference;
+      this.program = program;
+      Tolerance t = test.tolerance();
+      if (test.product() && backend.numerics().int8Activations()) {
+        // Rounding x to 8 bits per block of 32: 1 / 254 of the block's largest, a random walk over the sum.
+        t = new Tolerance(Math.max(t.relative(), 2e-2), Math.max(t.scaled(), 4e-2));
+      } else if (test.product() && backend.numerics().f16Products()) {
+        t = new Tolerance(Math.max(t.relative(), 4e-3), Math.max(t.scaled(), 4e-3));
+      }
+      tolerance = t;
+    }
+
+    double run() {
+      int n = 0;
+      for (OpCase.Action a : test.script()) {
+        String at = "action " + n++;
+        switch (a) {
+          case OpCase.Run r -> {
+            try (Step mine = program.newStep();
+                Step exact = reference.newStep()) {
+              fill(exact, r, 0);
+              fill(mine, r, 1);
+              for (var in : r.inputs().entrySet()) {
+                MemorySegment x = MemorySegment.ofArray(in.getValue());
+                reference.input(in.getKey(), x);
+                program.input(in.getKey(), x);
+              }
+              reference.run(exact);
+              program.run(mine);
+              exact.commit();
+              mine.commit();
+              for (var out : test.graph().outputs().entrySet()) {
+                compare(at + ", output " + out.getKey(), out.getValue(), exact, out.getKey());
+              }
+            }
+          }
+          case OpCase.Fork f -> {
+            KvSequence[] from = both(f.from());
+            sequences.put(f.to(), new KvSequence[] {from[0].fork(), from[1].fork()});
+          }
+          case OpCase.Truncate t -> each(t.sequence(), s -> s.truncate(t.length()));
+          case OpCase.Compact k -> each(k.sequence(), s -> s.compact(k.base(), k.keep()));
+          case OpCase.Release r -> {
+            each(r.sequence(), KvSequence::close);
+            sequences.remove(r.sequence());
+          }
+        }
+      }
+      return worst;
+    }
+
+    private void each(String name, java.util.function.Consumer<KvSequence> edit) {
+      for (KvSequence s : both(name)) {
+        edit.accept(s);
+      }
+    }
+
+    private KvSequence[] both(String name) {
+      return sequences.computeIfAbsent(
+          name, n -> new KvSequence[] {reference.kv().sequence(), program.kv().sequence()});
+    }
+
+    private void fill(Step step, OpCase.Run run, int side) {
+      step.clear();
+      for (OpCase.Rows rows : run.sequences()) {
+        KvSequence kv = both(rows.sequence())[side];
+        int next = kv.nextPosition();
+        int s = step.begin(kv, rows.tokens().length, rows.mask());
+        int[] positions = rows.positions();
+        for (int i = 0; i < rows.tokens().length; i++) {
+          step.row(s, i, rows.tokens()[i], positions == null ? next + i : positions[i]);
+        }
+        for (int w : rows.want()) {
+          step.want(s, w, rows.sampling());
+        }
+      }
+    }
+
+    private void compare(String where, Value v, Step step, String name) {
+      double[] want = reference.exact(name);
+      MemorySegment got = program.output(name);
+      int rows = Math.toIntExact(v.rows().at(step.rows(), step.logitRows()));
+      if (got.byteSize() < 4L * rows * v.cols()) {
+        throw new Mismatch(where + ": " + got.byteSize() + " bytes for " + rows + " x " + v.cols(), Double.NaN);
+      }
+      for (int r = 0; r < rows; r++) {
+        double square = 0;
+        for (int i = 0; i < v.cols(); i++) {
+          double e = want[r * v.cols() + i];
+          square += Double.isInfinite(e) ? 0 : e * e;
+        }
+        double rms = Math.sqrt(square / v.cols());
+        for (int i = 0; i < v.cols(); i++) {
+          int at = r * v.cols() + i;
+          double y =
+              v.dtype() == DType.I32
+                  ? got.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, at)
+                  : got.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
+          double e = want[at];
+          if (y == e) {
+            continue;
+          }
+          double allowed = tolerance.relative() * Math.abs(e) + tolerance.scaled() * rms + Float.MIN_NORMAL;
+          double error = Math.abs(y - e);
+          if (!(error <= allowed)) {
+            throw new Mismatch(
+                "%s [%d,%d]: got %s, want %s, allowed ±%.3g".formatted(where, r, i, y, e, allowed), error / allowed);
+          }
+          worst = Math.max(worst, error / allowed);
+        }
+      }
+    }
+  }
+}

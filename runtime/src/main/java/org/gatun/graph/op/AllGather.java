@@ -1,0 +1,32 @@
+package org.gatun.graph.op;
+
+import java.util.List;
+import org.gatun.graph.Value;
+
+/**
+ * Concatenates every rank's columns in rank order: x [n, d] to [n, ranks × d].
+ *
+ * @param ranks world size
+ */
+public record AllGather(int ranks) implements Op {
+  @Override
+  public String name() {
+    return "all_gather";
+  }
+
+  @Override
+  public List<Result> infer(List<Value> in) {
+    Op.require(in.size() == 1 && ranks > 0, this, in, "one operand");
+    return Op.f32(in.get(0).rows(), Math.multiplyExact(in.get(0).cols(), ranks));
+  }
+
+  @Override
+  public void reference(RefFrame f) {
+    int cols = f.cols(0);
+    for (int r = 0; r < f.rows(0); r++) {
+      for (int k = 0; k < ranks; k++) {
+        System.arraycopy(f.in(0), r * cols, f.out(0), (r * ranks + k) * cols, cols);
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+package org.gatun.graph.op;
+
+import java.util.List;
+import org.gatun.attention.AttentionPlan;
+import org.gatun.graph.Step;
+import org.gatun.graph.Value;
+
+/**
+ * softmax(scale · q · Kᵀ) · V over the keys each row sees, causal with grouped query heads: query head h reads KV head
+ * h / (heads / kvHeads). Operand q [T, heads × headDim]; results the output of q's shape and, with {@code lse}, the
+ * natural-log sum of exponentials [T, heads]. A row that sees no key gives zeros and −∞.
+ *
+ * @param layer the KV layer it reads; the step's rows were appended before
+ * @param heads query heads
+ * @param kvHeads key/value heads
+ * @param headDim elements per head
+ * @param scale multiplies the scores
+ * @param window keys seen, the row's own included, by position; 0 for all
+ * @param softCap scores become {@code softCap · tanh(score / softCap)}; 0 for none
+ * @param plan which of the visible keys are read
+ * @param lse whether the log sum is a second result
+ */
+public record Attention(
+    int layer,
+    int heads,
+    int kvHeads,
+    int headDim,
+    float scale,
+    int window,
+    float softCap,
+    AttentionPlan plan,
+    boolean lse)
+    implements Op {
+  /** Dense attention without a log-sum result. */
+  public Attention(int layer, int heads, int kvHeads, int headDim, float scale, int window, float softCap) {
+    this(layer, heads, kvHeads, headDim, scale, window, softCap, AttentionPlan.DENSE, false);
+  }
+
+  @Override
+  public String name() {
+    return "attention";
+  }
+
+  @Override
+  public List<Result> infer(List<Value> in) {
+    Op.require(
+        in.size() == 1 && in.get(0).cols() == heads * headDim && heads % kvHeads == 0,
+        this,
+        in,
+        "q of heads × headDim, heads a multiple of kvHeads");
+    Result o = Op.f32(in.get(0).rows(), in.get(0).cols()).getFirst();
+    return lse ? List.of(o, Op.f32(in.get(0).rows(), heads).getFirst()) : List.of(o);
+  }
+
+  @Override
+  public void reference(RefFrame f) {
+    Step s = f.step();
+    for (int r = 0; r < s.rows(); r++) {
+      for (int h = 0; h < heads; h++) {
+        row(f, r, h);
+      }
+    }
+  }
+
+  private void row(RefFrame f, int r, int h) {
+    Step s = f.step();
+    int seq = s.row(Step.SEQUENCE, r);
+    int length = s.sequence(Step.KV_LENGTH, seq);
+    int kvAt = h / (heads / kvHeads) * headDim;
+    int at = r * heads * headDim + h * headDim;
+    double[] scores = new double[length];
+    double max = Double.NEGATIVE_INFINITY;
+    for (int j = 0; j < length; j++) {
+      scores[j] = Double.NEGATIVE_INFINITY;
+      if (s.visible(r, j, window)) {
+        double[] k = f.kv(layer, true, s.page(seq, j), j % 64);
+        double dot = 0;
+        for (int i = 0; i < headDim; i++) {
+          dot += f.in(0)[at + i] * k[kvAt + i];
+        }
+        scores[j] = softCap > 0 ? softCap * Math.tanh(dot * scale / softCap) : dot * scale;
+        max = Math.max(max, scores[j]);
+      }
+    }
+    double sum = 0;
+    for (int j = 0; j < length; j++) {
+      if (scores[j] > Double.NEGATIVE_INFINITY) {
+        double p = Math.exp(scores[j] - max);
+        sum += p;
+        double[] v = f.kv(layer, false, s.page(seq, j), j % 64);
+        for (int i = 0; i < headDim; i++) {
+          f.out(0)[at + i] += p * v[kvAt + i];
+        }
+      }
+    }
+    for (int i = 0; i < headDim && sum > 0; i++) {
+      f.out(0)[at + i] /= sum;
+    }
+    if (lse) {
+      f.out(1)[r * heads + h] = sum > 0 ? max + Math.log(sum) : Double.NEGATIVE_INFINITY;
+    }
+  }
+}

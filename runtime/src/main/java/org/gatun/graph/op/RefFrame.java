@@ -1,0 +1,30 @@
+package org.gatun.graph.op;
+
+import org.gatun.graph.Step;
+
+/** What a float64 reference sees: operands and results of one node, the step, and the KV cache. */
+public interface RefFrame {
+  /** An activation or small weight, row-major. */
+  double[] in(int i);
+
+  /** Number of operands. */
+  int inputs();
+
+  /** Rows of an operand. */
+  int rows(int i);
+
+  /** Elements per row of an operand. */
+  int cols(int i);
+
+  /** Decodes one row of a weight operand. */
+  void weightRow(int i, long row, double[] dst);
+
+  /** A result, row-major, zero before the op runs. */
+  double[] out(int i);
+
+  /** The step that runs. */
+  Step step();
+
+  /** K (or V) of one token: {@code kvHeads × headDim} elements; writable. */
+  double[] kv(int layer, boolean key, int page, int slot);
+}

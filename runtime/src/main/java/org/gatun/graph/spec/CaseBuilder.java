@@ -1,0 +1,141 @@
+package org.gatun.graph.spec;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.gatun.attention.KvCodec;
+import org.gatun.graph.Dim;
+import org.gatun.graph.GraphBuilder;
+import org.gatun.graph.StepLimits;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Op;
+import org.gatun.tensor.DType;
+
+/** Puts one test case together: operands by shape, one op, then steps with random inputs. */
+public final class CaseBuilder {
+  private final String id;
+  private final long seed;
+  private final RandomTensors random;
+  private final GraphBuilder graph;
+  private final Map<String, Value> inputs = new HashMap<>();
+  private final List<OpCase.Action> script = new ArrayList<>();
+  private StepLimits limits = new StepLimits(64, 4, 64, 512);
+  private KvCodec codec = KvCodec.F32;
+  private Tolerance tolerance = Tolerance.SUM;
+  private boolean product;
+
+  /** A case with its own random stream. */
+  public CaseBuilder(String id, long seed) {
+    this.id = id;
+    this.seed = seed ^ (id.hashCode() * 0x9E3779B97F4A7C15L);
+    random = new RandomTensors(this.seed);
+    graph = new GraphBuilder(id);
+  }
+
+  /** An activation operand with a row per token. */
+  public Value input(String name, int cols) {
+    return inputs.computeIfAbsent(name, n -> graph.input(n, DType.F32, Dim.TOKENS, cols));
+  }
+
+  /** An activation operand with a row per wanted logits row. */
+  public Value logitInput(String name, int cols) {
+    return inputs.computeIfAbsent(name, n -> graph.input(n, DType.F32, Dim.LOGIT_ROWS, cols));
+  }
+
+  /** A random weight. */
+  public Value weight(String name, DType dtype, long rows, int cols) {
+    return graph.weight(random.add(name, dtype, rows, cols));
+  }
+
+  /** Declares a KV layer. */
+  public void kvLayer(int layer, int kvHeads, int headDim) {
+    graph.kvLayer(layer, kvHeads, headDim);
+  }
+
+  /** Adds the op; its results become outputs {@code y0, y1, …} unless it has none. */
+  public List<Value> op(Op op, Value... in) {
+    List<Value> out = graph.add("y", op, in);
+    for (int i = 0; i < out.size(); i++) {
+      graph.output("y" + i, out.get(i));
+    }
+    return out;
+  }
+
+  /** The most a step of this case holds. */
+  public CaseBuilder limits(int rows, int sequences, int logitRows, int slots) {
+    limits = new StepLimits(rows, sequences, logitRows, slots);
+    return this;
+  }
+
+  /** How KV elements are stored. */
+  public CaseBuilder kv(KvCodec c) {
+    codec = c;
+    return this;
+  }
+
+  /** The f32 tolerance. */
+  public CaseBuilder tolerance(Tolerance t) {
+    tolerance = t;
+    return this;
+  }
+
+  /** Marks a matrix product: backends with int8 or f16 operands get a wider tolerance. */
+  public CaseBuilder product() {
+    product = true;
+    return this;
+  }
+
+  /** Adds a KV edit. */
+  public CaseBuilder then(OpCase.Action a) {
+    script.add(a);
+    return this;
+  }
+
+  /** Runs these rows with fresh random inputs. */
+  public CaseBuilder run(OpCase.Rows... rows) {
+    return run(1f, rows);
+  }
+
+  /** Runs these rows with fresh random inputs in [−scale, scale). */
+  public CaseBuilder run(float scale, OpCase.Rows... rows) {
+    int tokens = 0;
+    int wanted = 0;
+    for (OpCase.Rows r : rows) {
+      tokens += r.tokens().length;
+      wanted += r.want().length;
+    }
+    Map<String, float[]> data = new HashMap<>();
+    for (Value v : inputs.values()) {
+      float[] x = random.activations(Math.toIntExact(v.rows().at(tokens, wanted) * v.cols()));
+      for (int i = 0; i < x.length; i++) {
+        x[i] *= scale;
+      }
+      data.put(v.name(), x);
+    }
+    script.add(new OpCase.Run(List.of(rows), data));
+    return this;
+  }
+
+  /** {@code rows} rows of one sequence, all of whose logits are wanted. */
+  public CaseBuilder runRows(int rows) {
+    return run(allWanted("a", rows));
+  }
+
+  /** Causal rows with logits wanted for each. */
+  public static OpCase.Rows allWanted(String sequence, int rows) {
+    int[] ids = new int[rows];
+    int[] want = new int[rows];
+    for (int i = 0; i < rows; i++) {
+      ids[i] = i;
+      want[i] = i;
+    }
+    return new OpCase.Rows(
+        sequence, ids, null, org.gatun.graph.Mask.CAUSAL, want, org.gatun.graph.Sampling.GREEDY);
+  }
+
+  /** The finished case. */
+  public OpCase build() {
+    return new OpCase(id, seed, graph.build(), random, limits, codec, script, tolerance, product);
+  }
+}

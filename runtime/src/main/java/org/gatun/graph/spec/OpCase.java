@@ -1,0 +1,76 @@
+package org.gatun.graph.spec;
+
+import java.util.List;
+import java.util.Map;
+import org.gatun.attention.KvCodec;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Mask;
+import org.gatun.graph.Sampling;
+import org.gatun.graph.StepLimits;
+import org.gatun.tensor.WeightSource;
+
+/**
+ * One test: a small graph, its weights, and the steps to run. The float64 reference runs the same steps.
+ *
+ * @param id op, format and shape, unique and readable: it selects the case on the command line
+ * @param seed of the random content
+ * @param graph usually one node; KV tests append first
+ * @param weights random weights in the format under test
+ * @param limits of the steps
+ * @param kvCodec how KV elements are stored
+ * @param script steps and KV edits, in order
+ * @param tolerance for a backend that computes in f32
+ * @param product whether the op multiplies matrices, so that int8 or f16 operands widen the tolerance
+ */
+public record OpCase(
+    String id,
+    long seed,
+    Graph graph,
+    WeightSource weights,
+    StepLimits limits,
+    KvCodec kvCodec,
+    List<Action> script,
+    Tolerance tolerance,
+    boolean product) {
+
+  /** One entry of a script. Sequences are named; a name appears on first use. */
+  public sealed interface Action {}
+
+  /** Runs a step and compares every output. */
+  public record Run(List<Rows> sequences, Map<String, float[]> inputs) implements Action {}
+
+  /** {@code to} becomes a fork of {@code from}. */
+  public record Fork(String from, String to) implements Action {}
+
+  /** Drops slots from {@code length} on. */
+  public record Truncate(String sequence, int length) implements Action {}
+
+  /** Keeps {@code base} slots and the given ones behind them. */
+  public record Compact(String sequence, int base, int[] keep) implements Action {}
+
+  /** Releases the sequence's pages. */
+  public record Release(String sequence) implements Action {}
+
+  /**
+   * The rows a step adds to one sequence.
+   *
+   * @param sequence its name
+   * @param tokens an id per row
+   * @param positions a position per row; null continues from the last
+   * @param mask what the rows see of one another
+   * @param want rows whose logits are wanted
+   * @param sampling how to draw from each wanted row
+   */
+  public record Rows(
+      String sequence,
+      int[] tokens,
+      int @org.jspecify.annotations.Nullable [] positions,
+      Mask mask,
+      int[] want,
+      Sampling sampling) {
+    /** Causal rows at the next positions, logits of the last. */
+    public static Rows next(String sequence, int... tokens) {
+      return new Rows(sequence, tokens, null, Mask.CAUSAL, new int[] {tokens.length - 1}, Sampling.GREEDY);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package org.gatun.graph.spec;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+import org.gatun.tensor.WeightSource;
+
+/** Random weights of a test case, kept for as long as the case. */
+public final class RandomTensors implements WeightSource {
+  private final Map<String, Tensor> tensors = new HashMap<>();
+  private final SplittableRandom random;
+
+  /** An empty source whose content follows from the seed. */
+  public RandomTensors(long seed) {
+    random = new SplittableRandom(seed);
+  }
+
+  /** Adds a weight of roughly unit variance over the square root of its width. */
+  public Tensor add(String name, DType dtype, long rows, int cols) {
+    MemorySegment data = Arena.ofAuto().allocate(Math.multiplyExact(rows, dtype.bytes(cols)), 64);
+    double scale = rows == 1 ? 1 : 1 / Math.sqrt(cols);
+    for (long i = 0; i < rows * cols; i++) {
+      float v = (float) ((random.nextDouble() * 2 - 1) * scale);
+      switch (dtype) {
+        case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, v);
+        case F16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(v));
+        case BF16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(v) >>> 16));
+        default -> throw new IllegalArgumentException("no random " + dtype);
+      }
+    }
+    Tensor t = Tensor.dense(name, dtype, rows, cols, data);
+    tensors.put(name, t);
+    return t;
+  }
+
+  /** Random activations in [−1, 1). */
+  public float[] activations(int count) {
+    float[] x = new float[count];
+    for (int i = 0; i < count; i++) {
+      x[i] = (float) (random.nextDouble() * 2 - 1);
+    }
+    return x;
+  }
+
+  @Override
+  public Tensor weight(String name) {
+    Tensor t = tensors.get(name);
+    if (t == null) {
+      throw new IllegalArgumentException("no weight " + name);
+    }
+    return t;
+  }
+
+  @Override
+  public boolean has(String name) {
+    return tensors.containsKey(name);
+  }
+
+  @Override
+  public String key() {
+    return "";
+  }
+}

@@ -1,0 +1,24 @@
+package org.gatun.graph.spec;
+
+/**
+ * How far a result may be from the float64 reference: for every element {@code |y − ref| ≤ relative · |ref| + scaled ·
+ * rms(ref row)}. Row scale is what rounding of sums follows.
+ *
+ * @param relative share of the element itself
+ * @param scaled share of its row's root mean square
+ */
+public record Tolerance(double relative, double scaled) {
+  /** Results must be equal (ids, copies). */
+  public static final Tolerance EXACT = new Tolerance(0, 0);
+
+  /** Element-wise f32 arithmetic. */
+  public static final Tolerance ELEMENTWISE = new Tolerance(4e-6, 4e-6);
+
+  /** Sums of f32 products. */
+  public static final Tolerance SUM = new Tolerance(2e-5, 2e-5);
+
+  /** Wider by this factor. */
+  public Tolerance times(double factor) {
+    return new Tolerance(relative * factor, scaled * factor);
+  }
+}
