@@ -35,6 +35,15 @@ public record Graph(
     throw new GraphException("graph " + name + " has no KV layer " + layer);
   }
 
+  /** The output of this name. */
+  public Value output(String name) {
+    Value v = outputs.get(name);
+    if (v == null) {
+      throw new GraphException("graph " + this.name + " has no output " + name + "; it has " + outputs.keySet());
+    }
+    return v;
+  }
+
   /** The printable form that {@code gatun inspect --graph} shows. */
   public String print() {
     StringJoiner lines = new StringJoiner("\n");

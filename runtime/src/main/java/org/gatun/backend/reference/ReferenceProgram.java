@@ -91,10 +91,9 @@ public final class ReferenceProgram implements Program {
 
   /** An output of the last run in float64. */
   public double[] exact(String name) {
-    Value v = graph.outputs().get(name);
-    double[] d = v == null ? null : values.get(v);
+    double[] d = values.get(graph.output(name));
     if (d == null) {
-      throw new IllegalArgumentException("no output " + name);
+      throw new IllegalStateException("no step ran yet");
     }
     return d;
   }
@@ -103,7 +102,7 @@ public final class ReferenceProgram implements Program {
   public MemorySegment output(String name) {
     double[] d = exact(name);
     MemorySegment m = Arena.ofAuto().allocate(4L * Math.max(1, d.length), 64);
-    boolean ints = graph.outputs().get(name).dtype() == DType.I32;
+    boolean ints = graph.output(name).dtype() == DType.I32;
     for (int i = 0; i < d.length; i++) {
       if (ints) {
         m.setAtIndex(ValueLayout.JAVA_INT, i, (int) d[i]);
