@@ -15,10 +15,15 @@ module org.gatun.runtime {
   exports org.gatun.backend;
   exports org.gatun.backend.reference;
   exports org.gatun.backend.suite;
+  exports org.gatun.parallel;
 
   uses org.gatun.backend.BackendProvider;
   uses org.gatun.graph.spec.OpSpec;
+  uses org.gatun.parallel.CommunicatorProvider;
 
   provides org.gatun.backend.BackendProvider with
       org.gatun.backend.reference.ReferenceBackendProvider;
+  provides org.gatun.parallel.CommunicatorProvider with
+      org.gatun.parallel.shm.InProcessProvider,
+      org.gatun.parallel.shm.SharedMemoryProvider;
 }

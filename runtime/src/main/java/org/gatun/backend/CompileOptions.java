@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvStore;
 import org.gatun.graph.StepLimits;
+import org.gatun.parallel.Communicator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param profile whether to measure each op
  * @param poison fill activations and outputs with NaN before each run, so that what a kernel did not write shows (tests)
  * @param progress told about long work
+ * @param communicator this rank's end of its group, for the collectives of a sharded graph; null for one rank
  */
 public record CompileOptions(
     StepLimits limits,
@@ -24,7 +26,20 @@ public record CompileOptions(
     @Nullable Path cacheDir,
     boolean profile,
     boolean poison,
-    Progress progress) {
+    Progress progress,
+    @Nullable Communicator communicator) {
+
+  /** A single rank. */
+  public CompileOptions(
+      StepLimits limits,
+      int kvPages,
+      KvCodec kvCodec,
+      @Nullable Path cacheDir,
+      boolean profile,
+      boolean poison,
+      Progress progress) {
+    this(limits, kvPages, kvCodec, cacheDir, profile, poison, progress, null);
+  }
 
   /** F32 KV, no cache directory, no profile: what tests use. */
   public static CompileOptions of(StepLimits limits) {
@@ -33,12 +48,17 @@ public record CompileOptions(
 
   /** The same with another KV codec. */
   public CompileOptions withKv(KvCodec codec) {
-    return new CompileOptions(limits, kvPages, codec, cacheDir, profile, poison, progress);
+    return new CompileOptions(limits, kvPages, codec, cacheDir, profile, poison, progress, communicator);
   }
 
   /** The same with poisoned buffers. */
   public CompileOptions withPoison() {
-    return new CompileOptions(limits, kvPages, kvCodec, cacheDir, profile, true, progress);
+    return new CompileOptions(limits, kvPages, kvCodec, cacheDir, profile, true, progress, communicator);
+  }
+
+  /** The same as a rank of this group. */
+  public CompileOptions withCommunicator(Communicator group) {
+    return new CompileOptions(limits, kvPages, kvCodec, cacheDir, profile, poison, progress, group);
   }
 
   /** KV slots in the pool. */

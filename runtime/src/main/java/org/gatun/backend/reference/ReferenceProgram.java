@@ -17,6 +17,7 @@ import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.RefFrame;
+import org.gatun.parallel.Communicator;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
@@ -167,6 +168,22 @@ public final class ReferenceProgram implements Program {
         throw new IllegalStateException("operand " + i + " of " + node + " was not computed");
       }
       return d;
+    }
+
+    @Override
+    public double[][] inOfRanks(int i) {
+      double[] mine = in(i);
+      Communicator group = options.communicator();
+      if (group == null) {
+        return new double[][] {mine};
+      }
+      double[] all = new double[mine.length * group.worldSize()];
+      group.allGather(MemorySegment.ofArray(mine), MemorySegment.ofArray(all));
+      double[][] ranks = new double[group.worldSize()][];
+      for (int r = 0; r < ranks.length; r++) {
+        ranks[r] = Arrays.copyOfRange(all, r * mine.length, (r + 1) * mine.length);
+      }
+      return ranks;
     }
 
     @Override

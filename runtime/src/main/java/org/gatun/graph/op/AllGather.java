@@ -4,7 +4,8 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * Concatenates every rank's columns in rank order: x [n, d] to [n, ranks × d].
+ * Concatenates every rank's columns in rank order: x [n, d] to [n, ranks × d]. Without a group every rank is taken to
+ * hold the same.
  *
  * @param ranks world size
  */
@@ -23,9 +24,10 @@ public record AllGather(int ranks) implements Op {
   @Override
   public void reference(RefFrame f) {
     int cols = f.cols(0);
+    double[][] x = f.inOfRanks(0);
     for (int r = 0; r < f.rows(0); r++) {
       for (int k = 0; k < ranks; k++) {
-        System.arraycopy(f.in(0), r * cols, f.out(0), (r * ranks + k) * cols, cols);
+        System.arraycopy(x[k % x.length], r * cols, f.out(0), (r * ranks + k) * cols, cols);
       }
     }
   }

@@ -7,6 +7,11 @@ public interface RefFrame {
   /** An activation or small weight, row-major. */
   double[] in(int i);
 
+  /** An operand as every rank holds it, by rank; without a group only this rank's. */
+  default double[][] inOfRanks(int i) {
+    return new double[][] {in(i)};
+  }
+
   /** Number of operands. */
   int inputs();
 
