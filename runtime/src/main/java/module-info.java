@@ -10,6 +10,7 @@ module org.gatun.runtime {
   exports org.gatun.text;
   exports org.gatun.graph;
   exports org.gatun.graph.op;
+  exports org.gatun.graph.pass;
   exports org.gatun.graph.spec;
   exports org.gatun.attention;
   exports org.gatun.backend;
