@@ -6,7 +6,12 @@ module org.gatun.runtime {
   requires info.picocli;
   requires tools.jackson.core;
 
+  exports org.gatun.generate;
+  exports org.gatun.model;
+  exports org.gatun.model.family;
+  exports org.gatun.model.gguf;
   exports org.gatun.tensor;
+  exports org.gatun.tensor.codec;
   exports org.gatun.text;
   exports org.gatun.graph;
   exports org.gatun.graph.op;

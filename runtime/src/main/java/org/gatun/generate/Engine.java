@@ -1,0 +1,232 @@
+package org.gatun.generate;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.gatun.attention.KvLayer;
+import org.gatun.attention.KvSequence;
+import org.gatun.attention.KvStore;
+import org.gatun.backend.Backend;
+import org.gatun.backend.BackendException;
+import org.gatun.backend.BackendOptions;
+import org.gatun.backend.BackendProvider;
+import org.gatun.backend.Backends;
+import org.gatun.backend.CompileOptions;
+import org.gatun.backend.Program;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Node;
+import org.gatun.graph.StepLimits;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Op;
+import org.gatun.graph.op.Sample;
+import org.gatun.graph.pass.Fusion;
+import org.gatun.model.Model;
+import org.gatun.text.Tokenizer;
+
+/**
+ * A loaded model on one device. Thread-safe: sessions on many threads share its steps. Closing it waits for the running
+ * step and frees everything; the JVM can then exit.
+ */
+public final class Engine implements AutoCloseable {
+  private final Model model;
+  private final Backend backend;
+  private final Program program;
+  private final StepLoop loop;
+  private final int context;
+  private boolean closed;
+
+  private Engine(Model model, Backend backend, Program program, StepLoop loop, int context) {
+    this.model = model;
+    this.backend = backend;
+    this.program = program;
+    this.loop = loop;
+    this.context = context;
+  }
+
+  /** Loads a model with sensible defaults. */
+  public static Engine load(Path model) {
+    return load(EngineOptions.of(model));
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @throws org.gatun.model.ModelFormatException if the file cannot be used
+   * @throws BackendException if no backend can run it
+   * @throws GenerationException if memory is short; said before loading
+   */
+  public static Engine load(EngineOptions options) {
+    Model model = Model.open(options.model());
+    try {
+      return start(model, options);
+    } catch (RuntimeException | Error e) {
+      model.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Runs an open model, which the engine then owns.
+   *
+   * @throws BackendException if no backend can run it
+   */
+  public static Engine start(Model model, EngineOptions options) {
+    int context =
+        options.context() > 0
+            ? options.context()
+            : Math.min(model.config().contextLength(), EngineOptions.DEFAULT_CONTEXT);
+    long slots = (long) context * options.sessions();
+    if (slots > Integer.MAX_VALUE / 2) {
+      throw new GenerationException(context + " tokens of context for " + options.sessions() + " sessions are too many");
+    }
+    int rows = Math.min(options.chunk(), context);
+    StepLimits limits =
+        new StepLimits(Math.max(rows, options.sessions()), options.sessions(), Math.max(16, options.sessions()), (int) slots);
+    Graph graph = withSampling(Fusion.apply(model.graph()));
+    MemoryCheck.require(model, graph, limits, options);
+    int pages = options.sessions() * Math.ceilDiv(context, KvStore.PAGE_SLOTS);
+    CompileOptions compile =
+        new CompileOptions(
+            limits, pages, options.kv(), options.cacheDir(), options.profile(), false, options.progress());
+    BackendException last = null;
+    for (BackendProvider p : candidates(options)) {
+      try {
+        return open(p, model, graph, compile, options, context);
+      } catch (BackendException e) {
+        if (!options.backend().equals("auto")) {
+          throw e;
+        }
+        options.notice().accept("backend " + p.name() + " passed over: " + e.getMessage());
+        last = e;
+      }
+    }
+    throw last != null ? last : new BackendException("no backend is there; reinstall Gatun");
+  }
+
+  private static Engine open(
+      BackendProvider p, Model model, Graph graph, CompileOptions compile, EngineOptions options, int context) {
+    Backend backend = p.open(new BackendOptions(options.device(), options.threads()));
+    try {
+      Program program = backend.compile(graph, model.weights(), compile);
+      StepLoop loop = new StepLoop(program, compile.limits(), model.config().vocabulary());
+      return new Engine(model, backend, program, loop, context);
+    } catch (RuntimeException | Error e) {
+      backend.close();
+      throw e;
+    }
+  }
+
+  private static List<BackendProvider> candidates(EngineOptions options) {
+    if (!options.backend().equals("auto")) {
+      return List.of(Backends.named(options.backend()));
+    }
+    // An OpenCL or TornadoVM device that is only this CPU again loses to the JVM backend.
+    return Backends.all().stream()
+        .filter(p -> p.order() >= 0)
+        .filter(
+            p -> {
+              BackendProvider.Availability a = p.probe();
+              return a.usable() && (a.accelerator() || p.name().equals("jvm"));
+            })
+        .toList();
+  }
+
+  /** The graph with a token drawn from each row of logits on the device. */
+  static Graph withSampling(Graph g) {
+    Value logits = g.output("logits");
+    Op op = new Sample();
+    Op.Result r = op.infer(List.of(logits)).getFirst();
+    int id = 1 + g.nodes().stream().flatMap(n -> n.out().stream()).mapToInt(Value::id).max().orElse(0);
+    Value ids = new Value(id, "ids", Value.Kind.ACTIVATION, r.dtype(), r.rows(), r.cols());
+    List<Node> nodes = new java.util.ArrayList<>(g.nodes());
+    nodes.add(new Node(nodes.size(), "sample", op, List.of(logits), List.of(ids)));
+    Map<String, Value> outputs = new java.util.LinkedHashMap<>(g.outputs());
+    outputs.put("ids", ids);
+    return new Graph(g.name(), nodes, g.inputs(), outputs, g.kv());
+  }
+
+  /** A new, empty session. */
+  public Session session() {
+    return new Session(this, program.kv().sequence());
+  }
+
+  /** The loaded model. */
+  public Model model() {
+    return model;
+  }
+
+  /** The model's tokenizer. */
+  public Tokenizer tokenizer() {
+    return model.tokenizer();
+  }
+
+  /** Most tokens a session holds. */
+  public int context() {
+    return context;
+  }
+
+  /** Ids in the vocabulary. */
+  public int vocabulary() {
+    return model.config().vocabulary();
+  }
+
+  /** The device, for people. */
+  public String device() {
+    return backend.name() + ": " + backend.device();
+  }
+
+  /** The backend's name. */
+  public String backend() {
+    return backend.name();
+  }
+
+  /** What each op took since the last call, if the engine profiles. */
+  public List<Program.OpProfile> profile() {
+    return program.profile();
+  }
+
+  /** Device memory in use. */
+  public Program.Memory memory() {
+    return program.memory();
+  }
+
+  /** Bytes of KV per token. */
+  public static long kvBytesPerToken(Graph graph, EngineOptions options) {
+    long bytes = 0;
+    for (KvLayer k : graph.kv()) {
+      bytes += 2L * k.kvHeads() * options.kv().headBytes(k.headDim());
+    }
+    return bytes;
+  }
+
+  StepLoop loop() {
+    return loop;
+  }
+
+  int[] renderChat(List<Map<String, Object>> messages) {
+    return ChatPrompt.encode(tokenizer(), messages);
+  }
+
+  void release(KvSequence kv) {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+    }
+    loop.edit(kv::close);
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    loop.close();
+    program.close();
+    backend.close();
+    model.close();
+  }
+}

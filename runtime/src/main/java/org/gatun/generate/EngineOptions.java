@@ -1,0 +1,88 @@
+package org.gatun.generate;
+
+import java.nio.file.Path;
+import org.gatun.attention.KvCodec;
+import org.gatun.backend.Progress;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How to load a model. Start from {@link #of} and change what matters.
+ *
+ * @param model a GGUF file, a safetensors file, or a folder of them
+ * @param backend {@code auto} or a name from {@code gatun devices}
+ * @param device backend-specific choice; empty for the best
+ * @param threads compute threads of CPU backends; 0 for one per core
+ * @param context most tokens a session holds; 0 for the lesser of the model's maximum and 4096
+ * @param sessions most sessions at once
+ * @param chunk most rows of one step: prompts are read in chunks of this size
+ * @param kv how KV elements are stored
+ * @param cacheDir where repacked weights and compiled kernels live; null keeps none
+ * @param profile whether to measure each op
+ * @param progress told about repacking and uploads
+ * @param notice told, in one line, when {@code auto} passes over a backend that failed to start
+ */
+public record EngineOptions(
+    Path model,
+    String backend,
+    String device,
+    int threads,
+    int context,
+    int sessions,
+    int chunk,
+    KvCodec kv,
+    @Nullable Path cacheDir,
+    boolean profile,
+    Progress progress,
+    java.util.function.Consumer<String> notice) {
+
+  /** The context of a session when none is asked for. */
+  public static final int DEFAULT_CONTEXT = 4096;
+
+  /** Sensible defaults for this model: best backend, f16 KV, four sessions, no cache directory. */
+  public static EngineOptions of(Path model) {
+    return new EngineOptions(
+        model, "auto", "", 0, 0, 4, 512, KvCodec.F16, null, false, Progress.NONE, line -> {});
+  }
+
+  /** The same on this backend. */
+  public EngineOptions withBackend(String name, String device, int threads) {
+    return new EngineOptions(
+        model, name, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress, notice);
+  }
+
+  /** The same with this context length and number of sessions. */
+  public EngineOptions withContext(int context, int sessions) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress, notice);
+  }
+
+  /** The same with this prefill chunk. */
+  public EngineOptions withChunk(int rows) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, rows, kv, cacheDir, profile, progress, notice);
+  }
+
+  /** The same with this KV storage. */
+  public EngineOptions withKv(KvCodec codec) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, codec, cacheDir, profile, progress, notice);
+  }
+
+  /** The same with files kept here. */
+  public EngineOptions withCacheDir(@Nullable Path dir) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, kv, dir, profile, progress, notice);
+  }
+
+  /** The same, measuring each op. */
+  public EngineOptions withProfile(boolean on) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, on, progress, notice);
+  }
+
+  /** The same, reporting to these. */
+  public EngineOptions withReports(Progress progress, java.util.function.Consumer<String> notice) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress, notice);
+  }
+}

@@ -1,0 +1,199 @@
+package org.gatun.model.gguf;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.gatun.model.ModelFormatException;
+import org.gatun.text.StringTable;
+
+/**
+ * Reads the header front to back. Every length is checked against the rest of the file and against a
+ * fixed budget before anything is allocated for it.
+ */
+final class GgufCursor {
+  /** Real vocabularies have at most a few hundred thousand entries. */
+  static final long MAX_ARRAY = 1L << 24;
+
+  /** Chat templates are the longest single strings. */
+  static final long MAX_STRING = 1L << 24;
+
+  static final long MAX_NAME = 1L << 16;
+
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  private final Path path;
+  private final MemorySegment data;
+  private long at;
+  private long budget = 512L << 20;
+
+  GgufCursor(Path path, MemorySegment data) {
+    this.path = path;
+    this.data = data;
+  }
+
+  long position() {
+    return at;
+  }
+
+  long remaining() {
+    return data.byteSize() - at;
+  }
+
+  ModelFormatException error(String what) {
+    return new ModelFormatException(path + ": " + what);
+  }
+
+  private long take(long bytes, String what) {
+    if (bytes > remaining()) {
+      throw error(
+          "the file ends inside its header (%s needs %s bytes at %d, the file has %d); fetch it again"
+              .formatted(what, Long.toUnsignedString(bytes), at, data.byteSize()));
+    }
+    long from = at;
+    at += bytes;
+    return from;
+  }
+
+  private void allocate(long bytes) {
+    budget -= bytes;
+    if (budget < 0) {
+      throw error("the metadata is larger than Gatun accepts (512 MiB)");
+    }
+  }
+
+  int u8(String what) {
+    return data.get(ValueLayout.JAVA_BYTE, take(1, what)) & 0xFF;
+  }
+
+  short i16(String what) {
+    return data.get(SHORT, take(2, what));
+  }
+
+  int i32(String what) {
+    return data.get(INT, take(4, what));
+  }
+
+  long i64(String what) {
+    return data.get(LONG, take(8, what));
+  }
+
+  /** A count of things of which each takes at least {@code minBytes} of the file. */
+  long count(String what, long minBytes, long max) {
+    long count = i64(what);
+    if (count < 0 || count > max) {
+      throw error(
+          "%s is %s; at most %d are accepted".formatted(what, Long.toUnsignedString(count), max));
+    }
+    if (count > remaining() / minBytes) {
+      throw error(
+          "the file ends inside its header (%s is %d, only %d bytes follow); fetch it again"
+              .formatted(what, count, remaining()));
+    }
+    return count;
+  }
+
+  String string(String what, long max) {
+    int length = (int) count("the length of " + what, 1, max);
+    allocate(2L * length);
+    byte[] bytes = new byte[length];
+    MemorySegment.copy(data, ValueLayout.JAVA_BYTE, take(length, what), bytes, 0, length);
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+
+  /** Two walks: the first sums the lengths, the second copies. */
+  StringTable strings(String what, int count) {
+    allocate(4L * count);
+    int[] offsets = new int[count + 1];
+    long start = at;
+    long total = 0;
+    for (int i = 0; i < count; i++) {
+      long length = count("the length of a string in " + what, 1, MAX_STRING);
+      take(length, what);
+      total += length;
+      if (total > Integer.MAX_VALUE - 8) {
+        throw error(what + " holds more than 2 GiB of text");
+      }
+      offsets[i + 1] = (int) total;
+    }
+    allocate(total);
+    byte[] bytes = new byte[(int) total];
+    for (int i = 0; i < count; i++) {
+      int length = offsets[i + 1] - offsets[i];
+      MemorySegment.copy(data, ValueLayout.JAVA_BYTE, start + 8, bytes, offsets[i], length);
+      start += 8 + length;
+    }
+    return new StringTable(bytes, offsets);
+  }
+
+  /** Integers of one byte, sign-extended or not. */
+  int[] bytes(String what, int count, boolean signed) {
+    allocate(4L * count);
+    long from = take(count, what);
+    int[] values = new int[count];
+    for (int i = 0; i < count; i++) {
+      int value = data.get(ValueLayout.JAVA_BYTE, from + i);
+      values[i] = signed ? value : value & 0xFF;
+    }
+    return values;
+  }
+
+  /** Integers of two bytes, sign-extended or not. */
+  int[] shorts(String what, int count, boolean signed) {
+    allocate(4L * count);
+    long from = take(2L * count, what);
+    int[] values = new int[count];
+    for (int i = 0; i < count; i++) {
+      int value = data.get(SHORT, from + 2L * i);
+      values[i] = signed ? value : value & 0xFFFF;
+    }
+    return values;
+  }
+
+  int[] ints(String what, int count) {
+    allocate(4L * count);
+    int[] values = new int[count];
+    MemorySegment.copy(data, INT, take(4L * count, what), values, 0, count);
+    return values;
+  }
+
+  float[] floats(String what, int count) {
+    allocate(4L * count);
+    float[] values = new float[count];
+    MemorySegment.copy(
+        data,
+        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN),
+        take(4L * count, what),
+        values,
+        0,
+        count);
+    return values;
+  }
+
+  long[] longs(String what, int count) {
+    allocate(8L * count);
+    long[] values = new long[count];
+    MemorySegment.copy(data, LONG, take(8L * count, what), values, 0, count);
+    return values;
+  }
+
+  double[] doubles(String what, int count) {
+    allocate(8L * count);
+    double[] values = new double[count];
+    MemorySegment.copy(
+        data,
+        ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN),
+        take(8L * count, what),
+        values,
+        0,
+        count);
+    return values;
+  }
+}
