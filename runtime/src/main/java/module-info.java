@@ -16,6 +16,7 @@ module org.gatun.runtime {
   exports org.gatun.graph;
   exports org.gatun.graph.op;
   exports org.gatun.graph.pass;
+  exports org.gatun.graph.shard;
   exports org.gatun.graph.spec;
   exports org.gatun.attention;
   exports org.gatun.backend;

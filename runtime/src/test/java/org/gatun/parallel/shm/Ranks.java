@@ -15,14 +15,14 @@ import org.gatun.parallel.SharedMemoryCost;
 import org.jspecify.annotations.Nullable;
 
 /** Runs the same code as every rank of an in-process group. */
-final class Ranks {
+public final class Ranks {
   private Ranks() {}
 
-  interface Body<T> {
+  public interface Body<T> {
     T run(Communicator communicator) throws Exception;
   }
 
-  static <T> List<T> run(int world, Body<T> body) throws Exception {
+  public static <T> List<T> run(int world, Body<T> body) throws Exception {
     return run(world, null, InProcessProvider.SLOT_BYTES, Duration.ofSeconds(30), body);
   }
 
