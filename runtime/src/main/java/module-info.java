@@ -4,6 +4,8 @@ module org.gatun.runtime {
   requires jdk.incubator.vector;
   requires org.gatun.bindings;
   requires info.picocli;
+  requires java.management;
+  requires jdk.unsupported;
   requires tools.jackson.core;
 
   exports org.gatun.generate;
@@ -23,6 +25,9 @@ module org.gatun.runtime {
   exports org.gatun.backend.reference;
   exports org.gatun.backend.suite;
   exports org.gatun.parallel;
+
+  opens org.gatun.cli to
+      info.picocli;
 
   uses org.gatun.backend.BackendProvider;
   uses org.gatun.graph.spec.OpSpec;

@@ -1,0 +1,76 @@
+package org.gatun.cli;
+
+import java.nio.file.Path;
+import org.gatun.attention.KvCodec;
+import org.gatun.generate.Engine;
+import org.gatun.generate.EngineOptions;
+import picocli.CommandLine.Option;
+
+/** The flags of every command that loads a model. */
+final class EngineFlags {
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      description = "A GGUF file, a safetensors folder, or a name from `gatun models list` (default: ${DEFAULT-VALUE}).",
+      defaultValue = "gemma3-270m")
+  String model = "";
+
+  @Option(
+      names = "--backend",
+      description = "auto, or a name from `gatun devices` (default: ${DEFAULT-VALUE}).",
+      defaultValue = "auto")
+  String backend = "auto";
+
+  @Option(names = "--device", paramLabel = "ID", description = "Which device of the backend.", defaultValue = "")
+  String device = "";
+
+  @Option(
+      names = {"-t", "--threads"},
+      description = "Compute threads of the CPU backends (default: one per core).",
+      defaultValue = "0")
+  int threads;
+
+  @Option(
+      names = {"-c", "--ctx-size"},
+      paramLabel = "TOKENS",
+      description = "Most tokens of prompt and answer together (default: the model's maximum, at most 4096).",
+      defaultValue = "0")
+  int context;
+
+  @Option(names = "--kv", description = "How the KV cache is stored: f32, f16, int8 (default: ${DEFAULT-VALUE}).", defaultValue = "f16")
+  KvCodec kv = KvCodec.F16;
+
+  @Option(names = "--fallback", description = "Say why `auto` passed over each other backend.")
+  boolean fallback;
+
+  /** Loads the model for this many sessions. */
+  Engine load(int sessions, int chunk, boolean profile) {
+    if (threads < 0) {
+      throw new UsageException("--threads is " + threads + "; it must be 0 (one per core) or more");
+    }
+    if (context < 0) {
+      throw new UsageException("--ctx-size is " + context + "; it must be 0 (the default) or more");
+    }
+    try (ProgressBar bar = new ProgressBar()) {
+      Path file = ModelPaths.resolve(model, bar);
+      if (fallback) {
+        DevicesCommand.explain(System.err);
+      }
+      EngineOptions options =
+          EngineOptions.of(file)
+              .withBackend(backend, device, threads)
+              .withContext(context, sessions)
+              .withChunk(chunk)
+              .withKv(kv)
+              .withCacheDir(ModelPaths.cacheDir())
+              .withProfile(profile)
+              .withReports(bar, line -> System.err.println("gatun: " + line));
+      return Engine.load(options);
+    }
+  }
+
+  /** Loads the model for one session with the usual prompt chunk. */
+  Engine load() {
+    return load(1, 512, false);
+  }
+}
