@@ -36,6 +36,7 @@ module org.gatun.runtime {
   provides org.gatun.backend.BackendProvider with
       org.gatun.backend.reference.ReferenceBackendProvider;
   provides org.gatun.parallel.CommunicatorProvider with
+      org.gatun.parallel.mpi.MpiProvider,
       org.gatun.parallel.shm.InProcessProvider,
       org.gatun.parallel.shm.SharedMemoryProvider;
 }

@@ -11,7 +11,7 @@ import org.gatun.parallel.ReduceType;
  * Adds the contributions of ranks elementwise, in rank order, in f32; 16-bit types are rounded once
  * at the end. One order everywhere is what makes results bitwise equal whatever the algorithm.
  */
-final class Reduction {
+public final class Reduction {
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -43,6 +43,45 @@ final class Reduction {
       case F32 -> addAllF32(region, at, out, outAt, n);
       case F16 -> addAllF16(region, at, out, outAt, n);
       case BF16 -> addAllBf16(region, at, out, outAt, n);
+    }
+  }
+
+  /** Widens {@code n} elements to f32. */
+  public static void widen(
+      ReduceType type, MemorySegment in, long at, MemorySegment out, long outAt, long n) {
+    long i = 0;
+    for (; i <= n - LANES && type != ReduceType.F32; i += LANES) {
+      ShortVector h = half(in, at + 2 * i);
+      FloatVector f = type == ReduceType.F16 ? Halves.fromF16(h) : Halves.fromBf16(h);
+      f.intoMemorySegment(out, outAt + 4 * i, ORDER);
+    }
+    for (; i < n; i++) {
+      float f =
+          switch (type) {
+            case F32 -> in.get(FLOAT, at + 4 * i);
+            case F16 -> Float.float16ToFloat(in.get(SHORT, at + 2 * i));
+            case BF16 -> Halves.fromBf16(in.get(SHORT, at + 2 * i));
+          };
+      out.set(FLOAT, outAt + 4 * i, f);
+    }
+  }
+
+  /** Rounds {@code n} f32 elements to the type. */
+  public static void narrow(
+      ReduceType type, MemorySegment in, long at, MemorySegment out, long outAt, long n) {
+    long i = 0;
+    for (; i <= n - LANES && type != ReduceType.F32; i += LANES) {
+      FloatVector f = f32(in, at + 4 * i);
+      ShortVector h = type == ReduceType.F16 ? Halves.toF16(f) : Halves.toBf16(f);
+      h.intoMemorySegment(out, outAt + 2 * i, ORDER);
+    }
+    for (; i < n; i++) {
+      float f = in.get(FLOAT, at + 4 * i);
+      switch (type) {
+        case F32 -> out.set(FLOAT, outAt + 4 * i, f);
+        case F16 -> out.set(SHORT, outAt + 2 * i, Float.floatToFloat16(f));
+        case BF16 -> out.set(SHORT, outAt + 2 * i, Halves.toBf16(f));
+      }
     }
   }
 

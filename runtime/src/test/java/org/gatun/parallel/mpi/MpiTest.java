@@ -1,0 +1,77 @@
+package org.gatun.parallel.mpi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.gatun.bindings.NativeLibrary;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Real processes under mpirun. */
+class MpiTest {
+  @BeforeEach
+  void needsMpi() throws Exception {
+    Assumptions.assumeTrue(NativeLibrary.MPI.isAvailable(), "no Open MPI library");
+    boolean launcher;
+    try {
+      launcher = new ProcessBuilder("mpirun", "--version").start().waitFor() == 0;
+    } catch (java.io.IOException e) {
+      launcher = false;
+    }
+    Assumptions.assumeTrue(launcher, "no mpirun");
+  }
+
+  @Test
+  void collectives() throws Exception {
+    Outcome o = mpirun(2, "all");
+    assertThat(o.code()).as(o.text()).isZero();
+    assertThat(o.text()).contains("OK 0", "OK 1");
+  }
+
+  @Test
+  void anotherModelIsRefused() throws Exception {
+    Outcome o = mpirun(2, "mismatch");
+    assertThat(o.code()).isNotZero();
+    assertThat(o.text()).contains("FAILED rank 1: runs [model 1] but rank 0 runs [model 0]");
+  }
+
+  @Test
+  void aHangEndsTheJob() throws Exception {
+    Outcome o = mpirun(2, "hang");
+    assertThat(o.code()).isNotZero();
+    assertThat(o.text()).contains("gatun: rank 0: waited 2000 ms in all-reduce #1");
+  }
+
+  @Test
+  void aDeathEndsTheJobWithItsCode() throws Exception {
+    assertThat(mpirun(2, "die").code()).isEqualTo(7);
+  }
+
+  private record Outcome(int code, String text) {}
+
+  private static Outcome mpirun(int ranks, String scenario) throws Exception {
+    List<String> command =
+        new ArrayList<>(
+            List.of("mpirun", "--oversubscribe", "--allow-run-as-root", "-np", "" + ranks));
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--add-modules",
+            "jdk.incubator.vector",
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:+UseSerialGC",
+            "-Xmx128m",
+            "-cp",
+            System.getProperty("java.class.path"),
+            MpiRank.class.getName(),
+            scenario));
+    Process p = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String text = new String(p.getInputStream().readAllBytes());
+    assertThat(p.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return new Outcome(p.exitValue(), text);
+  }
+}
