@@ -3,8 +3,9 @@ package org.gatun.attention;
 import java.util.Arrays;
 
 /**
- * The page allocator over a backend's {@link KvStore}: pages are reference-counted, so forks share them and copy on
- * write. Not thread-safe: edits happen between steps, on the thread that submits them.
+ * The page allocator over a backend's {@link KvStore}: pages are reference-counted, so forks share
+ * them and copy on write. Not thread-safe: edits happen between steps, on the thread that submits
+ * them.
  */
 public final class KvCache {
   private final KvStore store;
@@ -69,7 +70,12 @@ public final class KvCache {
 
   @Override
   public String toString() {
-    return "KvCache[" + (references.length - freeCount) + " of " + references.length + " pages used, "
-        + Arrays.stream(references).filter(r -> r > 1).count() + " shared]";
+    return "KvCache["
+        + (references.length - freeCount)
+        + " of "
+        + references.length
+        + " pages used, "
+        + Arrays.stream(references).filter(r -> r > 1).count()
+        + " shared]";
   }
 }

@@ -6,7 +6,10 @@ public enum KvCodec {
   F32,
   /** 2 bytes per element, IEEE half precision. */
   F16,
-  /** 1 byte per element and one f32 scale per token and head (after xFasterTransformer, arXiv 2407.07304). */
+  /**
+   * 1 byte per element and one f32 scale per token and head (after xFasterTransformer, arXiv
+   * 2407.07304).
+   */
   INT8;
 
   /** Bytes that one head of one token takes, for K or for V. */

@@ -4,6 +4,7 @@ package org.gatun.attention;
 public final class KvFullException extends RuntimeException {
   /** States the pool's size. */
   public KvFullException(long slots) {
-    super("the KV cache is full (" + slots + " tokens); use a larger --ctx-size or fewer sequences");
+    super(
+        "the KV cache is full (" + slots + " tokens); use a larger --ctx-size or fewer sequences");
   }
 }

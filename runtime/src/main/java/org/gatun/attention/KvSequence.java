@@ -3,8 +3,9 @@ package org.gatun.attention;
 import java.util.Arrays;
 
 /**
- * The KV entries of one sequence: a block table, a length, and the position of every slot. A slot is where a token's
- * K and V lie; its position is what RoPE and windows see. They part company after {@link #compact}.
+ * The KV entries of one sequence: a block table, a length, and the position of every slot. A slot
+ * is where a token's K and V lie; its position is what RoPE and windows see. They part company
+ * after {@link #compact}.
  */
 public final class KvSequence implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;
@@ -27,7 +28,10 @@ public final class KvSequence implements AutoCloseable {
     return length;
   }
 
-  /** Slots that this layer's head holds. Plans that drop keys per head make it smaller than {@link #length()}. */
+  /**
+   * Slots that this layer's head holds. Plans that drop keys per head make it smaller than {@link
+   * #length()}.
+   */
   public int length(int layer, int kvHead) {
     return length;
   }
@@ -58,7 +62,8 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
-   * Makes the next {@code count} slots writable: allocates pages, and copies a shared last page before it is written.
+   * Makes the next {@code count} slots writable: allocates pages, and copies a shared last page
+   * before it is written.
    *
    * @throws KvFullException if the pool has too few pages; the sequence is then unchanged
    */
@@ -97,7 +102,10 @@ public final class KvSequence implements AutoCloseable {
     nextPosition = length == 0 ? 0 : positions[length - 1] + 1;
   }
 
-  /** A second sequence with the same content; pages are shared until one of the two writes. O(pages). */
+  /**
+   * A second sequence with the same content; pages are shared until one of the two writes.
+   * O(pages).
+   */
   public KvSequence fork() {
     checkOpen();
     KvSequence f = new KvSequence(cache);
@@ -132,8 +140,8 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
-   * Keeps slots {@code 0 … base-1} and, behind them, the slots {@code base + keepRows[i]} in this order; all others go.
-   * Kept tokens keep their positions.
+   * Keeps slots {@code 0 … base-1} and, behind them, the slots {@code base + keepRows[i]} in this
+   * order; all others go. Kept tokens keep their positions.
    *
    * @param keepRows strictly ascending, relative to {@code base}
    */

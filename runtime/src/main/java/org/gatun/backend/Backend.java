@@ -15,9 +15,11 @@ public interface Backend extends AutoCloseable {
   Numerics numerics();
 
   /**
-   * Uploads weights (in whatever layout of the same size suits the device), plans memory and prepares the work.
+   * Uploads weights (in whatever layout of the same size suits the device), plans memory and
+   * prepares the work.
    *
-   * @throws BackendException if the device lacks an op or format of the graph (by name and shape), or memory
+   * @throws BackendException if the device lacks an op or format of the graph (by name and shape),
+   *     or memory
    */
   Program compile(Graph graph, WeightSource weights, CompileOptions options);
 

@@ -1,14 +1,17 @@
 package org.gatun.backend;
 
 /**
- * A backend that {@link java.util.ServiceLoader} finds. Probing must be cheap and must never throw: what is missing is
- * described, not thrown.
+ * A backend that {@link java.util.ServiceLoader} finds. Probing must be cheap and must never throw:
+ * what is missing is described, not thrown.
  */
 public interface BackendProvider {
   /** The name users type after {@code --backend}. */
   String name();
 
-  /** The order in which {@code auto} tries backends: lower first. Negative: never chosen by {@code auto}. */
+  /**
+   * The order in which {@code auto} tries backends: lower first. Negative: never chosen by {@code
+   * auto}.
+   */
   int order();
 
   /** Whether the backend can run here, and why not. */
@@ -25,7 +28,8 @@ public interface BackendProvider {
    * What a probe found.
    *
    * @param usable whether {@link #open} can be expected to work
-   * @param accelerator whether it is a GPU: {@code auto} passes over CPU devices of OpenCL and TornadoVM
+   * @param accelerator whether it is a GPU: {@code auto} passes over CPU devices of OpenCL and
+   *     TornadoVM
    * @param description the devices, or what is missing
    * @param remedy what to do about it; empty when usable
    */

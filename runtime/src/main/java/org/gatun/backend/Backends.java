@@ -29,6 +29,9 @@ public final class Backends {
         .orElseThrow(
             () ->
                 new BackendException(
-                    "no backend '" + name + "'; there are " + all.stream().map(BackendProvider::name).toList()));
+                    "no backend '"
+                        + name
+                        + "'; there are "
+                        + all.stream().map(BackendProvider::name).toList()));
   }
 }

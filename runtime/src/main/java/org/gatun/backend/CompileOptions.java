@@ -15,9 +15,11 @@ import org.jspecify.annotations.Nullable;
  * @param kvCodec how KV elements are stored
  * @param cacheDir where repacked weights and compiled kernels may be kept; null keeps nothing
  * @param profile whether to measure each op
- * @param poison fill activations and outputs with NaN before each run, so that what a kernel did not write shows (tests)
+ * @param poison fill activations and outputs with NaN before each run, so that what a kernel did
+ *     not write shows (tests)
  * @param progress told about long work
- * @param communicator this rank's end of its group, for the collectives of a sharded graph; null for one rank
+ * @param communicator this rank's end of its group, for the collectives of a sharded graph; null
+ *     for one rank
  */
 public record CompileOptions(
     StepLimits limits,
@@ -43,17 +45,20 @@ public record CompileOptions(
 
   /** F32 KV, no cache directory, no profile: what tests use. */
   public static CompileOptions of(StepLimits limits) {
-    return new CompileOptions(limits, limits.pages(), KvCodec.F32, null, false, false, Progress.NONE);
+    return new CompileOptions(
+        limits, limits.pages(), KvCodec.F32, null, false, false, Progress.NONE);
   }
 
   /** The same with another KV codec. */
   public CompileOptions withKv(KvCodec codec) {
-    return new CompileOptions(limits, kvPages, codec, cacheDir, profile, poison, progress, communicator);
+    return new CompileOptions(
+        limits, kvPages, codec, cacheDir, profile, poison, progress, communicator);
   }
 
   /** The same with poisoned buffers. */
   public CompileOptions withPoison() {
-    return new CompileOptions(limits, kvPages, kvCodec, cacheDir, profile, true, progress, communicator);
+    return new CompileOptions(
+        limits, kvPages, kvCodec, cacheDir, profile, true, progress, communicator);
   }
 
   /** The same as a rank of this group. */

@@ -5,11 +5,15 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * Draws a token as {@link org.gatun.graph.op.Sample} defines it, without sorting the whole vocabulary: candidates are
- * the logits within reach of the largest, found in one pass. Not thread-safe; keep one per thread.
+ * Draws a token as {@link org.gatun.graph.op.Sample} defines it, without sorting the whole
+ * vocabulary: candidates are the logits within reach of the largest, found in one pass. Not
+ * thread-safe; keep one per thread.
  */
 public final class HostSampler {
-  /** Below this distance from the largest logit, over the temperature, a token's mass is under 2^-53 of the whole. */
+  /**
+   * Below this distance from the largest logit, over the temperature, a token's mass is under 2^-53
+   * of the whole.
+   */
   private static final double NEGLIGIBLE = 60;
 
   private long[] keys = new long[1024];

@@ -6,8 +6,8 @@ import org.gatun.attention.KvCache;
 import org.gatun.graph.Step;
 
 /**
- * A compiled graph with its weights and KV pages on one device. One thread submits at a time; {@link #close} waits for a
- * running step.
+ * A compiled graph with its weights and KV pages on one device. One thread submits at a time;
+ * {@link #close} waits for a running step.
  */
 public interface Program extends AutoCloseable {
   /** The KV pages of this program's device. */
@@ -17,28 +17,33 @@ public interface Program extends AutoCloseable {
   Step newStep();
 
   /**
-   * Sets a graph input for the following runs: rows of F32 (or I32), row-major, copied before this returns.
+   * Sets a graph input for the following runs: rows of F32 (or I32), row-major, copied before this
+   * returns.
    *
    * @throws IllegalArgumentException if there is no such input or the size does not fit
    */
   void input(String name, MemorySegment rows);
 
   /**
-   * Runs the step to its end. The KV entries it wrote count only after {@link Step#commit}, which the caller does.
+   * Runs the step to its end. The KV entries it wrote count only after {@link Step#commit}, which
+   * the caller does.
    *
    * @throws BackendException if the device fails; the program is then closed for further steps
    */
   void run(Step step);
 
   /**
-   * An output of the last run: row-major F32 or I32, valid until the next run. Devices copy it to the host on this call.
+   * An output of the last run: row-major F32 or I32, valid until the next run. Devices copy it to
+   * the host on this call.
    */
   MemorySegment output(String name);
 
   /** Device memory in use: weights, KV pages, activations. */
   Memory memory();
 
-  /** What each op took since the last call, if the program was compiled with a profile; else empty. */
+  /**
+   * What each op took since the last call, if the program was compiled with a profile; else empty.
+   */
   List<OpProfile> profile();
 
   @Override
@@ -47,6 +52,9 @@ public interface Program extends AutoCloseable {
   /** Bytes on the device. */
   record Memory(long weights, long kv, long activations) {}
 
-  /** Sums over the runs since the last report: nanoseconds, bytes moved at least, floating-point operations. */
+  /**
+   * Sums over the runs since the last report: nanoseconds, bytes moved at least, floating-point
+   * operations.
+   */
   record OpProfile(String label, String op, long calls, long nanos, double bytes, double flops) {}
 }

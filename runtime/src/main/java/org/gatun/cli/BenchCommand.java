@@ -16,7 +16,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code gatun bench}: tokens per second of prefill and decode, each on its own, medians over rounds. */
+/**
+ * {@code gatun bench}: tokens per second of prefill and decode, each on its own, medians over
+ * rounds.
+ */
 @Command(
     name = "bench",
     description = "Measure prefill and decode in tokens per second.",
@@ -24,16 +27,31 @@ import picocli.CommandLine.Option;
 final class BenchCommand implements Callable<Integer> {
   @Mixin private EngineFlags engineFlags = new EngineFlags();
 
-  @Option(names = "-p", paramLabel = "TOKENS", description = "Prompt length (default: ${DEFAULT-VALUE}).", defaultValue = "512")
+  @Option(
+      names = "-p",
+      paramLabel = "TOKENS",
+      description = "Prompt length (default: ${DEFAULT-VALUE}).",
+      defaultValue = "512")
   private int promptTokens;
 
-  @Option(names = "-n", paramLabel = "TOKENS", description = "Tokens to generate (default: ${DEFAULT-VALUE}).", defaultValue = "128")
+  @Option(
+      names = "-n",
+      paramLabel = "TOKENS",
+      description = "Tokens to generate (default: ${DEFAULT-VALUE}).",
+      defaultValue = "128")
   private int generated;
 
-  @Option(names = "-r", paramLabel = "ROUNDS", description = "Rounds (default: ${DEFAULT-VALUE}).", defaultValue = "5")
+  @Option(
+      names = "-r",
+      paramLabel = "ROUNDS",
+      description = "Rounds (default: ${DEFAULT-VALUE}).",
+      defaultValue = "5")
   private int rounds;
 
-  @Option(names = "--warmup", description = "Rounds that do not count (default: ${DEFAULT-VALUE}).", defaultValue = "2")
+  @Option(
+      names = "--warmup",
+      description = "Rounds that do not count (default: ${DEFAULT-VALUE}).",
+      defaultValue = "2")
   private int warmup;
 
   @Option(names = "--json", description = "Print JSON in place of a markdown table.")
@@ -110,7 +128,12 @@ final class BenchCommand implements Callable<Integer> {
   private void row(Engine engine, String test, double[] sorted) {
     System.out.printf(
         "| %s | %s | %s | %.1f | %.1f | %.1f |%n",
-        engine.model().name(), engine.device(), test, median(sorted), sorted[0], sorted[sorted.length - 1]);
+        engine.model().name(),
+        engine.device(),
+        test,
+        median(sorted),
+        sorted[0],
+        sorted[sorted.length - 1]);
   }
 
   private static double median(double[] sorted) {

@@ -11,7 +11,8 @@ final class EngineFlags {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "MODEL",
-      description = "A GGUF file, a safetensors folder, or a name from `gatun models list` (default: ${DEFAULT-VALUE}).",
+      description =
+          "A GGUF file, a safetensors folder, or a name from `gatun models list` (default: ${DEFAULT-VALUE}).",
       defaultValue = "gemma3-270m")
   String model = "";
 
@@ -21,7 +22,11 @@ final class EngineFlags {
       defaultValue = "auto")
   String backend = "auto";
 
-  @Option(names = "--device", paramLabel = "ID", description = "Which device of the backend.", defaultValue = "")
+  @Option(
+      names = "--device",
+      paramLabel = "ID",
+      description = "Which device of the backend.",
+      defaultValue = "")
   String device = "";
 
   @Option(
@@ -33,11 +38,15 @@ final class EngineFlags {
   @Option(
       names = {"-c", "--ctx-size"},
       paramLabel = "TOKENS",
-      description = "Most tokens of prompt and answer together (default: the model's maximum, at most 4096).",
+      description =
+          "Most tokens of prompt and answer together (default: the model's maximum, at most 4096).",
       defaultValue = "0")
   int context;
 
-  @Option(names = "--kv", description = "How the KV cache is stored: f32, f16, int8 (default: ${DEFAULT-VALUE}).", defaultValue = "f16")
+  @Option(
+      names = "--kv",
+      description = "How the KV cache is stored: f32, f16, int8 (default: ${DEFAULT-VALUE}).",
+      defaultValue = "f16")
   KvCodec kv = KvCodec.F16;
 
   @Option(names = "--fallback", description = "Say why `auto` passed over each other backend.")

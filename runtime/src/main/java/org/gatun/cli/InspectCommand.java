@@ -52,7 +52,9 @@ final class InspectCommand implements Callable<Integer> {
       }
       if (tensors) {
         for (Tensor t : m.tensors()) {
-          System.out.printf("%-36s %-7s %8d x %-8d %12d bytes%n", t.name(), t.dtype(), t.rows(), t.cols(), t.byteSize());
+          System.out.printf(
+              "%-36s %-7s %8d x %-8d %12d bytes%n",
+              t.name(), t.dtype(), t.rows(), t.cols(), t.byteSize());
         }
       }
       Graph g = Fusion.apply(m.graph());
@@ -70,14 +72,23 @@ final class InspectCommand implements Callable<Integer> {
     var c = m.config();
     System.out.printf(
         "%s: %s, %d layers, width %d, %d heads (%d KV) of %d, vocabulary %d, context %d%n",
-        m.name(), c.family(), c.layers(), c.embedding(), c.heads(), c.kvHeads(), c.headDim(), c.vocabulary(), c.contextLength());
+        m.name(),
+        c.family(),
+        c.layers(),
+        c.embedding(),
+        c.heads(),
+        c.kvHeads(),
+        c.headDim(),
+        c.vocabulary(),
+        c.contextLength());
     Map<DType, long[]> types = new TreeMap<>();
     for (Tensor t : m.tensors()) {
       long[] s = types.computeIfAbsent(t.dtype(), k -> new long[2]);
       s[0]++;
       s[1] += t.byteSize();
     }
-    types.forEach((t, s) -> System.out.printf("  %-7s %4d tensors %10.1f MiB%n", t, s[0], s[1] / 1048576.0));
+    types.forEach(
+        (t, s) -> System.out.printf("  %-7s %4d tensors %10.1f MiB%n", t, s[0], s[1] / 1048576.0));
   }
 
   private static void plan(Graph g) {

@@ -1,9 +1,9 @@
 package org.gatun.cli;
 
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import org.gatun.attention.KvFullException;
 import org.gatun.backend.BackendException;
 import org.gatun.generate.GenerationException;
@@ -57,7 +57,12 @@ public final class Main implements Runnable {
     CommandLine cli = new CommandLine(main).setCaseInsensitiveEnumValuesAllowed(true);
     cli.setParameterExceptionHandler(
         (e, a) -> {
-          System.err.println("gatun: " + oneLine(e) + "  (" + e.getCommandLine().getCommandSpec().qualifiedName() + " --help)");
+          System.err.println(
+              "gatun: "
+                  + oneLine(e)
+                  + "  ("
+                  + e.getCommandLine().getCommandSpec().qualifiedName()
+                  + " --help)");
           return 2;
         });
     cli.setExecutionExceptionHandler(
@@ -86,7 +91,11 @@ public final class Main implements Runnable {
             || e instanceof java.io.IOException;
     return expected
         ? oneLine(e)
-        : "internal error: " + e.getClass().getSimpleName() + ": " + oneLine(e) + "  (-v shows where)";
+        : "internal error: "
+            + e.getClass().getSimpleName()
+            + ": "
+            + oneLine(e)
+            + "  (-v shows where)";
   }
 
   private static String oneLine(Throwable e) {

@@ -13,7 +13,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code gatun perplexity}: teacher-forced perplexity of a text, in windows of the context length. */
+/**
+ * {@code gatun perplexity}: teacher-forced perplexity of a text, in windows of the context length.
+ */
 @Command(
     name = "perplexity",
     description = "Measure how well the model predicts a text.",
@@ -59,7 +61,8 @@ final class PerplexityCommand implements Callable<Integer> {
               }
             });
         scored += tokens.length - 1 - lead;
-        System.err.printf("gatun: %d of %d tokens, perplexity %.4f%n", to, ids.length, Math.exp(nll[0] / scored));
+        System.err.printf(
+            "gatun: %d of %d tokens, perplexity %.4f%n", to, ids.length, Math.exp(nll[0] / scored));
         from = to;
       }
       if (scored == 0) {

@@ -25,15 +25,27 @@ final class ProfileTable {
           p,
           (a, b) ->
               new OpProfile(
-                  a.op(), a.op(), a.calls() + b.calls(), a.nanos() + b.nanos(), a.bytes() + b.bytes(), a.flops() + b.flops()));
+                  a.op(),
+                  a.op(),
+                  a.calls() + b.calls(),
+                  a.nanos() + b.nanos(),
+                  a.bytes() + b.bytes(),
+                  a.flops() + b.flops()));
     }
     out.printf("%-16s %8s %10s %6s %9s %9s%n", "op", "calls", "ms", "%", "GB/s", "GFLOP/s");
     List<OpProfile> rows =
-        byOp.values().stream().sorted(Comparator.comparingLong(OpProfile::nanos).reversed()).toList();
+        byOp.values().stream()
+            .sorted(Comparator.comparingLong(OpProfile::nanos).reversed())
+            .toList();
     for (OpProfile p : rows) {
       out.printf(
           "%-16s %8d %10.1f %6.1f %9.2f %9.2f%n",
-          p.op(), p.calls(), p.nanos() / 1e6, 100 * p.nanos() / total, p.bytes() / p.nanos(), p.flops() / p.nanos());
+          p.op(),
+          p.calls(),
+          p.nanos() / 1e6,
+          100 * p.nanos() / total,
+          p.bytes() / p.nanos(),
+          p.flops() / p.nanos());
     }
   }
 }

@@ -22,7 +22,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code gatun run}: continues a prompt or holds a conversation. Only the answer goes to standard output. */
+/**
+ * {@code gatun run}: continues a prompt or holds a conversation. Only the answer goes to standard
+ * output.
+ */
 @Command(
     name = "run",
     description = "Continue a prompt, or hold a conversation (-i).",
@@ -59,13 +62,22 @@ final class RunCommand implements Callable<Integer> {
       defaultValue = "0.8")
   private float temperature;
 
-  @Option(names = "--top-k", description = "Keep this many tokens; 0 keeps all (default: ${DEFAULT-VALUE}).", defaultValue = "40")
+  @Option(
+      names = "--top-k",
+      description = "Keep this many tokens; 0 keeps all (default: ${DEFAULT-VALUE}).",
+      defaultValue = "40")
   private int topK;
 
-  @Option(names = "--top-p", description = "Keep this much probability (default: ${DEFAULT-VALUE}).", defaultValue = "0.95")
+  @Option(
+      names = "--top-p",
+      description = "Keep this much probability (default: ${DEFAULT-VALUE}).",
+      defaultValue = "0.95")
   private float topP;
 
-  @Option(names = "--min-p", description = "Drop tokens below this share of the best (default: ${DEFAULT-VALUE}).", defaultValue = "0.05")
+  @Option(
+      names = "--min-p",
+      description = "Drop tokens below this share of the best (default: ${DEFAULT-VALUE}).",
+      defaultValue = "0.05")
   private float minP;
 
   @Option(
@@ -87,10 +99,14 @@ final class RunCommand implements Callable<Integer> {
       description = "Of the random numbers (default: the time).")
   private @Nullable Long seed;
 
-  @Option(names = "--raw", description = "Continue the text as it is, without a chat template (BOS is kept).")
+  @Option(
+      names = "--raw",
+      description = "Continue the text as it is, without a chat template (BOS is kept).")
   private boolean raw;
 
-  @Option(names = "--chat", description = "Use the chat template (the default for models that have one).")
+  @Option(
+      names = "--chat",
+      description = "Use the chat template (the default for models that have one).")
   private boolean chat;
 
   @Option(
@@ -110,7 +126,8 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (raw && (chat || interactive || system != null)) {
-      throw new UsageException("--raw continues plain text; it does not go with --chat, -i or -sys");
+      throw new UsageException(
+          "--raw continues plain text; it does not go with --chat, -i or -sys");
     }
     String text = promptText();
     if (text == null && !interactive) {
@@ -122,9 +139,14 @@ final class RunCommand implements Callable<Integer> {
     try (Engine engine = engineFlags.load(1, 512, profile);
         Session session = engine.session()) {
       if (stats) {
-        System.err.printf("gatun: %s, loaded in %.2f s%n", engine.device(), (System.nanoTime() - start) / 1e9);
+        System.err.printf(
+            "gatun: %s, loaded in %.2f s%n", engine.device(), (System.nanoTime() - start) / 1e9);
       }
-      boolean templated = chat || interactive || system != null || (!raw && engine.tokenizer().chatTemplate() != null);
+      boolean templated =
+          chat
+              || interactive
+              || system != null
+              || (!raw && engine.tokenizer().chatTemplate() != null);
       Conversation c = new Conversation(engine, session, request, templated);
       if (text != null) {
         c.turn(text);
@@ -140,7 +162,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private static void converse(Conversation c) throws IOException {
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader in =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     while (true) {
       System.err.print("> ");
       System.err.flush();
@@ -182,7 +205,9 @@ final class RunCommand implements Callable<Integer> {
           g = session.chat(messages, request, this::print, cancel);
           messages.add(message("assistant", g.text()));
         } else {
-          g = session.generate(engine.tokenizer().encode(text, true, false), request, this::print, cancel);
+          g =
+              session.generate(
+                  engine.tokenizer().encode(text, true, false), request, this::print, cancel);
         }
       } finally {
         Interrupts.release();

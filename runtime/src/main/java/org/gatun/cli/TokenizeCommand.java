@@ -10,7 +10,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code gatun tokenize}: the token ids of a text. */
-@Command(name = "tokenize", description = "Show the tokens of a text.", mixinStandardHelpOptions = true)
+@Command(
+    name = "tokenize",
+    description = "Show the tokens of a text.",
+    mixinStandardHelpOptions = true)
 final class TokenizeCommand implements Callable<Integer> {
   @Option(
       names = {"-m", "--model"},
@@ -21,7 +24,9 @@ final class TokenizeCommand implements Callable<Integer> {
   @Option(names = "--no-bos", description = "Leave out what the model wants around a text.")
   private boolean plain;
 
-  @Option(names = "--special", description = "Read control tokens that are spelled out in the text.")
+  @Option(
+      names = "--special",
+      description = "Read control tokens that are spelled out in the text.")
   private boolean special;
 
   @Option(names = "--json", description = "Print the ids as a JSON array.")

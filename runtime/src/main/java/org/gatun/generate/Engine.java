@@ -24,8 +24,8 @@ import org.gatun.model.Model;
 import org.gatun.text.Tokenizer;
 
 /**
- * A loaded model on one device. Thread-safe: sessions on many threads share its steps. Closing it waits for the running
- * step and frees everything; the JVM can then exit.
+ * A loaded model on one device. Thread-safe: sessions on many threads share its steps. Closing it
+ * waits for the running step and frees everything; the JVM can then exit.
  */
 public final class Engine implements AutoCloseable {
   private final Model model;
@@ -77,17 +77,28 @@ public final class Engine implements AutoCloseable {
             : Math.min(model.config().contextLength(), EngineOptions.DEFAULT_CONTEXT);
     long slots = (long) context * options.sessions();
     if (slots > Integer.MAX_VALUE / 2) {
-      throw new GenerationException(context + " tokens of context for " + options.sessions() + " sessions are too many");
+      throw new GenerationException(
+          context + " tokens of context for " + options.sessions() + " sessions are too many");
     }
     int rows = Math.min(options.chunk(), context);
     StepLimits limits =
-        new StepLimits(Math.max(rows, options.sessions()), options.sessions(), Math.max(16, options.sessions()), (int) slots);
+        new StepLimits(
+            Math.max(rows, options.sessions()),
+            options.sessions(),
+            Math.max(16, options.sessions()),
+            (int) slots);
     Graph graph = withSampling(Fusion.apply(model.graph()));
     MemoryCheck.require(model, graph, limits, options);
     int pages = options.sessions() * Math.ceilDiv(context, KvStore.PAGE_SLOTS);
     CompileOptions compile =
         new CompileOptions(
-            limits, pages, options.kv(), options.cacheDir(), options.profile(), false, options.progress());
+            limits,
+            pages,
+            options.kv(),
+            options.cacheDir(),
+            options.profile(),
+            false,
+            options.progress());
     BackendException last = null;
     for (BackendProvider p : candidates(options)) {
       try {
@@ -104,7 +115,12 @@ public final class Engine implements AutoCloseable {
   }
 
   private static Engine open(
-      BackendProvider p, Model model, Graph graph, CompileOptions compile, EngineOptions options, int context) {
+      BackendProvider p,
+      Model model,
+      Graph graph,
+      CompileOptions compile,
+      EngineOptions options,
+      int context) {
     Backend backend = p.open(new BackendOptions(options.device(), options.threads()));
     try {
       Program program = backend.compile(graph, model.weights(), compile);
@@ -136,7 +152,8 @@ public final class Engine implements AutoCloseable {
     Value logits = g.output("logits");
     Op op = new Sample();
     Op.Result r = op.infer(List.of(logits)).getFirst();
-    int id = 1 + g.nodes().stream().flatMap(n -> n.out().stream()).mapToInt(Value::id).max().orElse(0);
+    int id =
+        1 + g.nodes().stream().flatMap(n -> n.out().stream()).mapToInt(Value::id).max().orElse(0);
     Value ids = new Value(id, "ids", Value.Kind.ACTIVATION, r.dtype(), r.rows(), r.cols());
     List<Node> nodes = new java.util.ArrayList<>(g.nodes());
     nodes.add(new Node(nodes.size(), "sample", op, List.of(logits), List.of(ids)));

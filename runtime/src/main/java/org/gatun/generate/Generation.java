@@ -11,7 +11,8 @@ import java.util.Arrays;
  * @param promptTokens tokens read for this request; those a session already held are not read again
  * @param timings where the time went
  */
-public record Generation(String text, int[] tokens, FinishReason finish, int promptTokens, Timings timings) {
+public record Generation(
+    String text, int[] tokens, FinishReason finish, int promptTokens, Timings timings) {
 
   /**
    * Nanoseconds of a request.

@@ -2,7 +2,9 @@ package org.gatun.generate;
 
 import org.jspecify.annotations.Nullable;
 
-/** A request that cannot be served, or an engine that cannot start: one line with cause and remedy. */
+/**
+ * A request that cannot be served, or an engine that cannot start: one line with cause and remedy.
+ */
 public final class GenerationException extends RuntimeException {
   /** An error with this message. */
   public GenerationException(String message) {

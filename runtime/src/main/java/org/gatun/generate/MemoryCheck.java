@@ -41,7 +41,8 @@ final class MemoryCheck {
       if (Files.exists(max)) {
         String limit = Files.readString(max).strip();
         if (!limit.equals("max")) {
-          long used = Long.parseLong(Files.readString(Path.of("/sys/fs/cgroup/memory.current")).strip());
+          long used =
+              Long.parseLong(Files.readString(Path.of("/sys/fs/cgroup/memory.current")).strip());
           free = Math.min(free, Long.parseLong(limit) - used);
         }
       }

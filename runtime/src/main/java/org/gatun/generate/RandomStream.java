@@ -1,8 +1,9 @@
 package org.gatun.generate;
 
 /**
- * A counter-based random stream: number {@code i} depends on the seed and {@code i} alone, so a sequence draws the same
- * numbers however it is batched, forked or rolled back. The mixer is SplitMix64 (Steele, Lea and Flood 2014).
+ * A counter-based random stream: number {@code i} depends on the seed and {@code i} alone, so a
+ * sequence draws the same numbers however it is batched, forked or rolled back. The mixer is
+ * SplitMix64 (Steele, Lea and Flood 2014).
  */
 final class RandomStream {
   private RandomStream() {}

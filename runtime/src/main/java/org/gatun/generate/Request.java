@@ -10,7 +10,8 @@ import java.util.List;
  * @param topK keep this many of the most likely tokens; 0 keeps all
  * @param topP keep the shortest prefix that reaches this mass; 1 keeps all
  * @param minP drop tokens below this share of the most likely one; 0 keeps all
- * @param repeatPenalty divides (multiplies, if negative) the logits of the last 64 tokens; 1 changes nothing
+ * @param repeatPenalty divides (multiplies, if negative) the logits of the last 64 tokens; 1
+ *     changes nothing
  * @param seed of the sequence's counter-based random stream
  * @param stop strings that end the generation; they are not part of the text
  * @param ignoreEnd go on after end tokens (benchmarks)
@@ -33,7 +34,11 @@ public record Request(
     check(topK >= 0, "top-k", topK, "0 or more");
     check(topP > 0 && topP <= 1, "top-p", topP, "over 0, at most 1");
     check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1");
-    check(repeatPenalty > 0 && Float.isFinite(repeatPenalty), "repeat penalty", repeatPenalty, "over 0");
+    check(
+        repeatPenalty > 0 && Float.isFinite(repeatPenalty),
+        "repeat penalty",
+        repeatPenalty,
+        "over 0");
     stop = List.copyOf(stop);
     check(stop.stream().noneMatch(String::isEmpty), "stop string", "''", "not empty");
   }

@@ -19,8 +19,8 @@ import org.gatun.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One conversation: the tokens so far and their KV entries. A session belongs to one caller at a time. A new prompt that
- * begins with what the session already holds reads only the rest.
+ * One conversation: the tokens so far and their KV entries. A session belongs to one caller at a
+ * time. A new prompt that begins with what the session already holds reads only the rest.
  */
 public final class Session implements AutoCloseable {
   private static final int PENALTY_WINDOW = 64;
@@ -37,9 +37,13 @@ public final class Session implements AutoCloseable {
     this.kv = kv;
   }
 
-  /** Continues the text; {@code listener} gets each piece as it becomes certain, never half a character. */
+  /**
+   * Continues the text; {@code listener} gets each piece as it becomes certain, never half a
+   * character.
+   */
   public Generation generate(String prompt, Request request, Consumer<String> listener) {
-    return generate(engine.tokenizer().encode(prompt, true, false), request, listener, new CancelToken());
+    return generate(
+        engine.tokenizer().encode(prompt, true, false), request, listener, new CancelToken());
   }
 
   /** Continues the text. */
@@ -53,28 +57,39 @@ public final class Session implements AutoCloseable {
    * @throws GenerationException if the model has no chat template
    */
   public Generation chat(
-      List<Map<String, Object>> messages, Request request, Consumer<String> listener, CancelToken cancel) {
+      List<Map<String, Object>> messages,
+      Request request,
+      Consumer<String> listener,
+      CancelToken cancel) {
     return generate(engine.renderChat(messages), request, listener, cancel);
   }
 
   /**
-   * Continues these tokens. Those that the session holds already, from its start on, are not read again; what it holds
-   * beyond them is dropped.
+   * Continues these tokens. Those that the session holds already, from its start on, are not read
+   * again; what it holds beyond them is dropped.
    *
-   * @throws GenerationException if the prompt does not fit the context; the message has both numbers
+   * @throws GenerationException if the prompt does not fit the context; the message has both
+   *     numbers
    */
-  public Generation generate(int[] prompt, Request request, Consumer<String> listener, CancelToken cancel) {
+  public Generation generate(
+      int[] prompt, Request request, Consumer<String> listener, CancelToken cancel) {
     int context = engine.context();
     if (prompt.length == 0) {
-      throw new GenerationException("the prompt is empty: it has no token, and the model adds none");
+      throw new GenerationException(
+          "the prompt is empty: it has no token, and the model adds none");
     }
     if (prompt.length > context) {
       throw new GenerationException(
-          "the prompt has " + prompt.length + " tokens, the context " + context + "; use a larger --ctx-size");
+          "the prompt has "
+              + prompt.length
+              + " tokens, the context "
+              + context
+              + "; use a larger --ctx-size");
     }
     for (int id : prompt) {
       if (id < 0 || id >= engine.vocabulary()) {
-        throw new GenerationException("token id " + id + " is not in the vocabulary of " + engine.vocabulary());
+        throw new GenerationException(
+            "token id " + id + " is not in the vocabulary of " + engine.vocabulary());
       }
     }
     long start = System.nanoTime();
@@ -127,7 +142,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * The pieces of {@link #generate} as a stream; closing it ends the generation. One generation runs at a time.
+   * The pieces of {@link #generate} as a stream; closing it ends the generation. One generation
+   * runs at a time.
    */
   public Stream<String> stream(String prompt, Request request) {
     LinkedBlockingQueue<Object> queue = new LinkedBlockingQueue<>();
@@ -144,7 +160,8 @@ public final class Session implements AutoCloseable {
                   }
                 });
     Spliterator<String> pieces =
-        new Spliterators.AbstractSpliterator<>(Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
+        new Spliterators.AbstractSpliterator<>(
+            Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
           private boolean ended;
 
           @Override
@@ -180,13 +197,17 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Reads tokens and hands the logits that follow each to {@code reader}, called on the engine's step thread: for
-   * perplexity and scoring.
+   * Reads tokens and hands the logits that follow each to {@code reader}, called on the engine's
+   * step thread: for perplexity and scoring.
    */
   public void score(int[] ids, LogitsListener reader) {
     if (count + ids.length > engine.context()) {
       throw new GenerationException(
-          "the text has " + ids.length + " tokens, the context " + engine.context() + "; use a larger --ctx-size");
+          "the text has "
+              + ids.length
+              + " tokens, the context "
+              + engine.context()
+              + "; use a larger --ctx-size");
     }
     append(ids);
     engine
@@ -264,7 +285,10 @@ public final class Session implements AutoCloseable {
     };
   }
 
-  /** Drops what the session holds beyond the longest common start; at least one token is left to read. */
+  /**
+   * Drops what the session holds beyond the longest common start; at least one token is left to
+   * read.
+   */
   private int rewindTo(int[] prompt) {
     int shared = 0;
     while (shared < count && shared < prompt.length - 1 && tokens[shared] == prompt[shared]) {

@@ -17,8 +17,8 @@ import org.gatun.graph.StepLimits;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one thread that submits steps to a program. Feeds of many sessions are merged into ragged steps: decode rows
- * first, then as much of the waiting prompts as fits.
+ * The one thread that submits steps to a program. Feeds of many sessions are merged into ragged
+ * steps: decode rows first, then as much of the waiting prompts as fits.
  */
 final class StepLoop implements AutoCloseable {
   /** Rows of one sequence that wait to be run; the result comes with the last row. */
@@ -32,7 +32,11 @@ final class StepLoop implements AutoCloseable {
     int fed;
 
     Feed(
-        KvSequence sequence, int[] tokens, Sampling sampling, boolean everyRow, @Nullable LogitsReader reader) {
+        KvSequence sequence,
+        int[] tokens,
+        Sampling sampling,
+        boolean everyRow,
+        @Nullable LogitsReader reader) {
       this.sequence = sequence;
       this.tokens = tokens;
       this.sampling = sampling;
@@ -75,7 +79,11 @@ final class StepLoop implements AutoCloseable {
    * @param everyRow whether {@code reader} wants the logits of each row rather than the last
    */
   int feed(
-      KvSequence sequence, int[] tokens, Sampling sampling, boolean everyRow, @Nullable LogitsReader reader) {
+      KvSequence sequence,
+      int[] tokens,
+      Sampling sampling,
+      boolean everyRow,
+      @Nullable LogitsReader reader) {
     Feed f = new Feed(sequence, tokens, sampling, everyRow, reader);
     submit(() -> waiting.add(f));
     return join(f.done);
@@ -156,7 +164,8 @@ final class StepLoop implements AutoCloseable {
         }
       }
     }
-    waiting.forEach(f -> f.done.completeExceptionally(new IllegalStateException("the engine was closed")));
+    waiting.forEach(
+        f -> f.done.completeExceptionally(new IllegalStateException("the engine was closed")));
   }
 
   /** Waits for work; fills {@code batch} with the feeds of the next step. False when closed. */
@@ -173,7 +182,10 @@ final class StepLoop implements AutoCloseable {
         return false;
       }
       // Decode rows first: a long prompt must not stall running generations.
-      waiting.stream().filter(f -> f.tokens.length - f.fed == 1).limit(limits.sequences()).forEach(batch::add);
+      waiting.stream()
+          .filter(f -> f.tokens.length - f.fed == 1)
+          .limit(limits.sequences())
+          .forEach(batch::add);
       waiting.stream()
           .filter(f -> f.tokens.length - f.fed > 1)
           .limit(limits.sequences() - (long) batch.size())

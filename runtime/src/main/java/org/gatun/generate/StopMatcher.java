@@ -3,8 +3,8 @@ package org.gatun.generate;
 import java.util.List;
 
 /**
- * Finds stop strings in text that arrives in pieces: text that may be the start of a stop string is held back until it
- * is certain.
+ * Finds stop strings in text that arrives in pieces: text that may be the start of a stop string is
+ * held back until it is certain.
  */
 final class StopMatcher {
   private final List<String> stops;

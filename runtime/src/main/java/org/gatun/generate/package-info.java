@@ -1,6 +1,7 @@
 /**
- * Generation: an {@link org.gatun.generate.Engine} holds a loaded model, {@link org.gatun.generate.Session}s hold
- * conversations. Ten lines from a file to text are in {@code examples/}.
+ * Generation: an {@link org.gatun.generate.Engine} holds a loaded model, {@link
+ * org.gatun.generate.Session}s hold conversations. Ten lines from a file to text are in {@code
+ * examples/}.
  */
 @NullMarked
 package org.gatun.generate;

@@ -1,8 +1,8 @@
 package org.gatun.graph;
 
 /**
- * The number of rows of a value: fixed, or known only when a step is filled. One graph serves every length (after
- * Transformer-Lite, arXiv 2403.20041).
+ * The number of rows of a value: fixed, or known only when a step is filled. One graph serves every
+ * length (after Transformer-Lite, arXiv 2403.20041).
  */
 public sealed interface Dim {
   /** The rows of a step: tokens of prefill and decode of all sequences. */

@@ -11,12 +11,17 @@ import org.gatun.attention.KvLayer;
  *
  * @param name the model family, or the test case
  * @param nodes in an order that respects data flow and KV writes before reads
- * @param inputs values the caller sets by name ({@code embeddings} in place of token ids, operands of a test)
+ * @param inputs values the caller sets by name ({@code embeddings} in place of token ids, operands
+ *     of a test)
  * @param outputs values the caller reads by name; hidden-state taps are outputs too
  * @param kv the KV layers, by layer number
  */
 public record Graph(
-    String name, List<Node> nodes, List<Value> inputs, Map<String, Value> outputs, List<KvLayer> kv) {
+    String name,
+    List<Node> nodes,
+    List<Value> inputs,
+    Map<String, Value> outputs,
+    List<KvLayer> kv) {
   /** Copies the collections, keeping order. */
   public Graph {
     nodes = List.copyOf(nodes);
@@ -39,7 +44,8 @@ public record Graph(
   public Value output(String name) {
     Value v = outputs.get(name);
     if (v == null) {
-      throw new GraphException("graph " + this.name + " has no output " + name + "; it has " + outputs.keySet());
+      throw new GraphException(
+          "graph " + this.name + " has no output " + name + "; it has " + outputs.keySet());
     }
     return v;
   }
@@ -49,7 +55,8 @@ public record Graph(
     StringJoiner lines = new StringJoiner("\n");
     lines.add("graph " + name);
     inputs.forEach(v -> lines.add("  input  " + v));
-    kv.forEach(k -> lines.add("  kv     layer " + k.layer() + ": " + k.kvHeads() + " x " + k.headDim()));
+    kv.forEach(
+        k -> lines.add("  kv     layer " + k.layer() + ": " + k.kvHeads() + " x " + k.headDim()));
     nodes.forEach(n -> lines.add("  " + n));
     outputs.forEach((k, v) -> lines.add("  output " + k + " = " + v));
     return lines.toString();

@@ -3,8 +3,8 @@ package org.gatun.graph;
 import java.util.BitSet;
 
 /**
- * What the rows that a step adds to one sequence see of one another. Tokens of earlier steps are visible to all of
- * them; a layer's window narrows either further.
+ * What the rows that a step adds to one sequence see of one another. Tokens of earlier steps are
+ * visible to all of them; a layer's window narrows either further.
  */
 public sealed interface Mask {
   /** Row {@code i} sees the step's rows {@code 0 … i}. */

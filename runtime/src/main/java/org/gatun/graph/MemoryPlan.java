@@ -12,8 +12,9 @@ import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.GatedAct;
 
 /**
- * Where each activation lies in one arena, for steps up to the limits. Values that are never alive at once share bytes,
- * and element-wise ops write over an operand that dies there. Inputs and outputs live for the whole run.
+ * Where each activation lies in one arena, for steps up to the limits. Values that are never alive
+ * at once share bytes, and element-wise ops write over an operand that dies there. Inputs and
+ * outputs live for the whole run.
  *
  * @param offsets byte offset of every input and activation
  * @param bytes size of the arena
@@ -53,7 +54,8 @@ public record MemoryPlan(Map<Value, Long> offsets, long bytes) {
           reused.add(over);
           long at = offsets.getOrDefault(over, 0L);
           offsets.put(out, at);
-          live.add(new Interval(at, size(out, limits, alignment), lastUse.getOrDefault(out, n.id())));
+          live.add(
+              new Interval(at, size(out, limits, alignment), lastUse.getOrDefault(out, n.id())));
         }
       }
     }
@@ -80,7 +82,9 @@ public record MemoryPlan(Map<Value, Long> offsets, long bytes) {
       return null;
     }
     for (Value v : n.in()) {
-      if (v.kind() == Value.Kind.ACTIVATION && lastUse.getOrDefault(v, -1) == n.id() && !reused.contains(v)) {
+      if (v.kind() == Value.Kind.ACTIVATION
+          && lastUse.getOrDefault(v, -1) == n.id()
+          && !reused.contains(v)) {
         return v;
       }
     }

@@ -9,8 +9,9 @@ import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
 
 /**
- * One ragged forward: rows of any mix of prefill and decode of many sequences. The content lies off the heap as 32-bit
- * integers at fixed offsets, so that a device gets it in one copy and recorded work replays with a new descriptor:
+ * One ragged forward: rows of any mix of prefill and decode of many sequences. The content lies off
+ * the heap as 32-bit integers at fixed offsets, so that a device gets it in one copy and recorded
+ * work replays with a new descriptor:
  *
  * <pre>
  *   header      16                rows, sequences, logit rows, longest KV, pages, mask words, slot positions, ints used
@@ -22,20 +23,43 @@ import org.gatun.attention.KvStore;
  *   positions   limits.slots           position of each slot of sequences whose slots are not positions
  * </pre>
  *
- * Row {@code i} of a sequence writes slot {@code KV_LENGTH − ROW_COUNT + i}. Rows of one sequence are adjacent.
+ * Row {@code i} of a sequence writes slot {@code KV_LENGTH − ROW_COUNT + i}. Rows of one sequence
+ * are adjacent.
  */
 public final class Step implements AutoCloseable {
   /** Header fields. */
-  public static final int ROWS = 0, SEQUENCES = 1, LOGIT_ROWS = 2, MAX_KV = 3, USED = 7, HEADER = 16;
+  public static final int ROWS = 0,
+      SEQUENCES = 1,
+      LOGIT_ROWS = 2,
+      MAX_KV = 3,
+      USED = 7,
+      HEADER = 16;
 
   /** Fields of a row, each an array of {@code limits.rows} ints. */
-  public static final int TOKEN = 0, SEQUENCE = 1, POSITION = 2, SLOT = 3, ADAPTER = 4, LOGIT = 5, ROW_FIELDS = 6;
+  public static final int TOKEN = 0,
+      SEQUENCE = 1,
+      POSITION = 2,
+      SLOT = 3,
+      ADAPTER = 4,
+      LOGIT = 5,
+      ROW_FIELDS = 6;
 
   /** Fields of a logit row, each an array of {@code limits.logitRows} ints. */
-  public static final int ROW = 0, TEMPERATURE = 1, TOP_K = 2, TOP_P = 3, MIN_P = 4, UNIFORM = 5, LOGIT_FIELDS = 6;
+  public static final int ROW = 0,
+      TEMPERATURE = 1,
+      TOP_K = 2,
+      TOP_P = 3,
+      MIN_P = 4,
+      UNIFORM = 5,
+      LOGIT_FIELDS = 6;
 
   /** Fields of a sequence, each an array of {@code limits.sequences} ints. */
-  public static final int ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5;
+  public static final int ROW_START = 0,
+      ROW_COUNT = 1,
+      KV_LENGTH = 2,
+      TABLE = 3,
+      MASK = 4,
+      MASK_OFFSET = 5;
 
   /** Offset of a sequence's slot positions, or −1 while slot and position are the same. */
   public static final int POSITIONS = 6, SEQUENCE_FIELDS = 7;
@@ -91,8 +115,8 @@ public final class Step implements AutoCloseable {
   }
 
   /**
-   * Opens a sequence of {@code count} rows: reserves its slots and writes its table and mask. Follow with one {@link
-   * #row} per row.
+   * Opens a sequence of {@code count} rows: reserves its slots and writes its table and mask.
+   * Follow with one {@link #row} per row.
    *
    * @throws org.gatun.attention.KvFullException if the KV pool is full
    * @throws IllegalArgumentException if the step has no room: the message names the limit
@@ -151,7 +175,9 @@ public final class Step implements AutoCloseable {
     put(rowBase + ADAPTER * limits.rows() + sequence(ROW_START, s) + i, adapter);
   }
 
-  /** Asks for the logits of row {@code i} of sequence {@code s}; returns their row among the logits. */
+  /**
+   * Asks for the logits of row {@code i} of sequence {@code s}; returns their row among the logits.
+   */
   public int want(int s, int i, Sampling how) {
     room("logit rows", logitRows + 1, limits.logitRows());
     int r = sequence(ROW_START, s) + i;
@@ -167,7 +193,10 @@ public final class Step implements AutoCloseable {
     return l;
   }
 
-  /** Writes what depends on all rows (slot positions, the used size). A program calls it before it runs the step. */
+  /**
+   * Writes what depends on all rows (slot positions, the used size). A program calls it before it
+   * runs the step.
+   */
   public void seal() {
     for (int s = 0; s < kv.size(); s++) {
       KvSequence q = kv.get(s);
@@ -332,7 +361,8 @@ public final class Step implements AutoCloseable {
 
   private static void room(String what, int need, int limit) {
     if (need > limit) {
-      throw new IllegalArgumentException("a step of " + need + " " + what + " is over the limit of " + limit);
+      throw new IllegalArgumentException(
+          "a step of " + need + " " + what + " is over the limit of " + limit);
     }
   }
 

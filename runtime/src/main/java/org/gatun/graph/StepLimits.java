@@ -3,7 +3,8 @@ package org.gatun.graph;
 import org.gatun.attention.KvStore;
 
 /**
- * The most that one step may hold. Fixed per program, so that recorded queues and captured graphs replay unchanged.
+ * The most that one step may hold. Fixed per program, so that recorded queues and captured graphs
+ * replay unchanged.
  *
  * @param rows tokens, over all sequences
  * @param sequences sequences
@@ -14,7 +15,8 @@ public record StepLimits(int rows, int sequences, int logitRows, int slots) {
   /** Checks that a step can hold something. */
   public StepLimits {
     if (rows < 1 || sequences < 1 || logitRows < 1 || slots < 1) {
-      throw new IllegalArgumentException("a step needs at least one row, sequence, logit row and slot");
+      throw new IllegalArgumentException(
+          "a step needs at least one row, sequence, logit row and slot");
     }
   }
 

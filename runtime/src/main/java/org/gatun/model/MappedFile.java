@@ -5,8 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Supplier;
@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * A whole file, mapped read-only; any size, nothing on the heap.
  *
- * <p>Reading a page that a shrunken file no longer has makes HotSpot throw {@link InternalError} (in compiled code
- * possibly a few instructions later). {@link #guard} turns that into a clear error; {@link #checkSize} finds a file
- * that shrank before a page is touched, and the rest of the last page, which reads as zeros.
+ * <p>Reading a page that a shrunken file no longer has makes HotSpot throw {@link InternalError}
+ * (in compiled code possibly a few instructions later). {@link #guard} turns that into a clear
+ * error; {@link #checkSize} finds a file that shrank before a page is touched, and the rest of the
+ * last page, which reads as zeros.
  */
 public final class MappedFile implements AutoCloseable {
   private final Path path;
@@ -55,7 +56,9 @@ public final class MappedFile implements AutoCloseable {
       throw release(arena, channel, new ModelFormatException(path + ": no such file", e));
     } catch (IOException e) {
       throw release(
-          arena, channel, new ModelFormatException(path + ": cannot be read: " + e.getMessage(), e));
+          arena,
+          channel,
+          new ModelFormatException(path + ": cannot be read: " + e.getMessage(), e));
     } catch (ModelFormatException e) {
       throw release(arena, channel, e);
     }
@@ -83,7 +86,9 @@ public final class MappedFile implements AutoCloseable {
     return data;
   }
 
-  /** Runs something that reads the mapping; a page that is no longer there becomes a clear error. */
+  /**
+   * Runs something that reads the mapping; a page that is no longer there becomes a clear error.
+   */
   public <T> T guard(Supplier<T> action) {
     try {
       return action.get();
@@ -108,7 +113,8 @@ public final class MappedFile implements AutoCloseable {
       throw e;
     }
     return new ModelFormatException(
-        path + ": could not be read while in use (a disk error?); check the file and start again", e);
+        path + ": could not be read while in use (a disk error?); check the file and start again",
+        e);
   }
 
   /**

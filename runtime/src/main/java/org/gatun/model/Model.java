@@ -37,11 +37,13 @@ public record Model(
   /**
    * Opens a GGUF file.
    *
-   * @throws ModelFormatException if it is missing, damaged, or of an unknown family or tensor type: one line
+   * @throws ModelFormatException if it is missing, damaged, or of an unknown family or tensor type:
+   *     one line
    */
   public static Model open(Path path) {
     if (!Files.exists(path)) {
-      throw new ModelFormatException(path + ": no such file; `gatun models list` shows what is there");
+      throw new ModelFormatException(
+          path + ": no such file; `gatun models list` shows what is there");
     }
     return GgufModel.open(path);
   }

@@ -16,7 +16,8 @@ package org.gatun.model;
  * @param attentionScale multiplies the scores
  * @param rope rotary embedding of layers that see everything
  * @param window keys a sliding-window layer sees, its own included; 0 for none
- * @param windowPattern every n-th layer sees everything, the others the window; 0: all layers have the window
+ * @param windowPattern every n-th layer sees everything, the others the window; 0: all layers have
+ *     the window
  * @param localRopeTheta base of the frequencies of sliding-window layers
  */
 public record ModelConfig(
@@ -54,7 +55,10 @@ public record ModelConfig(
     need(heads > 0 && heads <= 1 << 14, "attention heads", heads);
     need(kvHeads > 0 && heads % kvHeads == 0, "key/value heads for " + heads + " heads", kvHeads);
     need(headDim > 0 && headDim <= 4096 && headDim % 2 == 0, "head dim", headDim);
-    need(rope.rotaryDim > 0 && rope.rotaryDim <= headDim && rope.rotaryDim % 2 == 0, "rotary dim", rope.rotaryDim);
+    need(
+        rope.rotaryDim > 0 && rope.rotaryDim <= headDim && rope.rotaryDim % 2 == 0,
+        "rotary dim",
+        rope.rotaryDim);
     need(contextLength > 0, "context length", contextLength);
     need(window >= 0 && windowPattern >= 0, "sliding window", window);
   }
@@ -66,7 +70,8 @@ public record ModelConfig(
 
   private static void need(boolean ok, String what, long value) {
     if (!ok) {
-      throw new ModelFormatException("the model has an impossible number of " + what + ": " + value);
+      throw new ModelFormatException(
+          "the model has an impossible number of " + what + ": " + value);
     }
   }
 }

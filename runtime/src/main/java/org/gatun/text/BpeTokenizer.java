@@ -79,8 +79,7 @@ final class BpeTokenizer implements Tokenizer {
     private final boolean parseSpecial;
     private final Utf8Buffer buffer = new Utf8Buffer();
     private final Merger merger =
-        new Merger(
-            vocabulary, parts.merges(), parts.order(), parts.byteLevel(), parts.unknown());
+        new Merger(vocabulary, parts.merges(), parts.order(), parts.byteLevel(), parts.unknown());
 
     Encoding(boolean parseSpecial) {
       this.parseSpecial = parseSpecial;

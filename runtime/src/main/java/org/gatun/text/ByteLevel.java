@@ -22,7 +22,8 @@ final class ByteLevel {
   private ByteLevel() {}
 
   /**
-   * Decodes {@code from[begin, end)}, UTF-8 of a byte-level spelling, into {@code to} at {@code at}.
+   * Decodes {@code from[begin, end)}, UTF-8 of a byte-level spelling, into {@code to} at {@code
+   * at}.
    *
    * @return the number of bytes written, or -1 if a character is not of the map
    */

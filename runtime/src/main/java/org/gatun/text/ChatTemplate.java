@@ -6,5 +6,7 @@ import java.nio.file.Path;
 
 /** STUB */
 final class ChatTemplate {
-  static String readSource(Path p) throws IOException { return Files.readString(p); }
+  static String readSource(Path p) throws IOException {
+    return Files.readString(p);
+  }
 }

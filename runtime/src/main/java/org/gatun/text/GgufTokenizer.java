@@ -69,7 +69,8 @@ final class GgufTokenizer {
     if (source.eot() >= 0) {
       ends.add(source.eot());
     }
-    boolean addBos = flag(source.addBos(), !byteLevel || scanner(source.pre()) == WordScanner.LLAMA3);
+    boolean addBos =
+        flag(source.addBos(), !byteLevel || scanner(source.pre()) == WordScanner.LLAMA3);
     boolean addEos = flag(source.addEos(), false);
     boolean addSpace = !byteLevel && flag(source.addSpacePrefix(), true);
     return new BpeTokenizer(

@@ -77,7 +77,9 @@ record HuggingFacePipeline(
           Normalizer.strip(json.bool("strip_left", true), json.bool("strip_right", true));
       default ->
           throw HuggingFaceTokenizer.unsupported(
-              "normalizer", type, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip");
+              "normalizer",
+              type,
+              "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip");
     };
   }
 
@@ -93,7 +95,8 @@ record HuggingFacePipeline(
         boolean bytes = false;
         for (JsonObject step : json.objects("pretokenizers")) {
           if (bytes) {
-            throw new TextFormatException("the pre-tokenizer ByteLevel is supported as last step only");
+            throw new TextFormatException(
+                "the pre-tokenizer ByteLevel is supported as last step only");
           }
           bytes = preTokenizers(step, steps);
         }
@@ -145,12 +148,15 @@ record HuggingFacePipeline(
           case "MergedWithPrevious" -> PatternSplit.Behavior.MERGED_WITH_PREVIOUS;
           case "MergedWithNext" -> PatternSplit.Behavior.MERGED_WITH_NEXT;
           case "Contiguous" -> PatternSplit.Behavior.CONTIGUOUS;
-          default -> throw HuggingFaceTokenizer.unsupported(
-              "split behavior", name,
-              "Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous");
+          default ->
+              throw HuggingFaceTokenizer.unsupported(
+                  "split behavior",
+                  name,
+                  "Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous");
         };
     // These two match all text, so that isolating or removing what is between them is the same.
-    if (behavior == PatternSplit.Behavior.ISOLATED || behavior == PatternSplit.Behavior.REMOVED && invert) {
+    if (behavior == PatternSplit.Behavior.ISOLATED
+        || behavior == PatternSplit.Behavior.REMOVED && invert) {
       if (regex.equals(LLAMA3)) {
         return WordScanner.LLAMA3;
       }

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  * SentencePiece's BPE, Kudo and Richardson 2018). The best candidate has the lowest rank; among
  * equals the leftmost.
  *
- * <p>With a {@link MergeTable} a pair of tokens merges by its rank; without one two symbols merge if
- * their joined text is a token, the token with the highest score first. Belongs to one thread.
+ * <p>With a {@link MergeTable} a pair of tokens merges by its rank; without one two symbols merge
+ * if their joined text is a token, the token with the highest score first. Belongs to one thread.
  */
 final class Merger {
   private final Vocabulary vocabulary;

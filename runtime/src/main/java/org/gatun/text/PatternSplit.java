@@ -47,11 +47,16 @@ record PatternSplit(Pattern pattern, boolean invert, Behavior behavior) implemen
   public void split(String text, int from, int to, boolean first, Sink out)
       throws TextFormatException {
     switch (behavior) {
-      case REMOVED -> scan(text, from, to, (a, b, match) -> {
-        if (!match) {
-          out.word(text, a, b);
-        }
-      });
+      case REMOVED ->
+          scan(
+              text,
+              from,
+              to,
+              (a, b, match) -> {
+                if (!match) {
+                  out.word(text, a, b);
+                }
+              });
       case ISOLATED -> scan(text, from, to, (a, b, match) -> out.word(text, a, b));
       default -> merging(text, from, to, out);
     }
@@ -59,28 +64,33 @@ record PatternSplit(Pattern pattern, boolean invert, Behavior behavior) implemen
 
   private void merging(String text, int from, int to, Sink out) throws TextFormatException {
     // One span is held back until it is known what joins it.
-    var held = new Object() {
-      int from = -1;
-      int to;
-      boolean match;
-    };
-    scan(text, from, to, (a, b, match) -> {
-      boolean joins =
-          held.from >= 0
-              && switch (behavior) {
-                case MERGED_WITH_PREVIOUS -> match && !held.match;
-                case MERGED_WITH_NEXT -> held.match && !match;
-                default -> match == held.match;
-              };
-      if (!joins) {
-        if (held.from >= 0) {
-          out.word(text, held.from, held.to);
-        }
-        held.from = a;
-      }
-      held.to = b;
-      held.match = match;
-    });
+    var held =
+        new Object() {
+          int from = -1;
+          int to;
+          boolean match;
+        };
+    scan(
+        text,
+        from,
+        to,
+        (a, b, match) -> {
+          boolean joins =
+              held.from >= 0
+                  && switch (behavior) {
+                    case MERGED_WITH_PREVIOUS -> match && !held.match;
+                    case MERGED_WITH_NEXT -> held.match && !match;
+                    default -> match == held.match;
+                  };
+          if (!joins) {
+            if (held.from >= 0) {
+              out.word(text, held.from, held.to);
+            }
+            held.from = a;
+          }
+          held.to = b;
+          held.match = match;
+        });
     if (held.from >= 0) {
       out.word(text, held.from, held.to);
     }

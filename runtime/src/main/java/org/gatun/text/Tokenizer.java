@@ -36,7 +36,8 @@ public interface Tokenizer {
   String piece(int id);
 
   /**
-   * The bytes that the token adds to a text: empty for control tokens, possibly part of a character.
+   * The bytes that the token adds to a text: empty for control tokens, possibly part of a
+   * character.
    */
   byte[] bytes(int id);
 

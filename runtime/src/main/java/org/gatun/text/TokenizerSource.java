@@ -45,9 +45,9 @@ public record TokenizerSource(
   /**
    * Reads the {@code tokenizer.*} keys through a lookup, which gives null for an absent key.
    *
-   * <p>Accepted shapes: scalars as {@code String}, {@code Number}, {@code Boolean}; arrays of strings
-   * as {@link StringTable}, {@code String[]} or {@code List}; arrays of numbers as {@code float[]},
-   * {@code int[]} or {@code List}.
+   * <p>Accepted shapes: scalars as {@code String}, {@code Number}, {@code Boolean}; arrays of
+   * strings as {@link StringTable}, {@code String[]} or {@code List}; arrays of numbers as {@code
+   * float[]}, {@code int[]} or {@code List}.
    *
    * @throws TextFormatException if a key is missing or of another type
    */

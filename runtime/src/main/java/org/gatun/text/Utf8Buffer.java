@@ -63,5 +63,4 @@ final class Utf8Buffer {
     int b = lead & 0xff;
     return b < 0xc0 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
   }
-
 }

@@ -1,8 +1,8 @@
 package org.gatun.text;
 
 /**
- * The word patterns of GPT-2 and its descendants as scanners: one pass, no backtracking. They differ
- * in few places, which are the components here.
+ * The word patterns of GPT-2 and its descendants as scanners: one pass, no backtracking. They
+ * differ in few places, which are the components here.
  *
  * <pre>
  * contraction  's 't 're 've 'm 'll 'd

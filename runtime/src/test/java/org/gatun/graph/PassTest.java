@@ -36,7 +36,8 @@ class PassTest {
     assertThat(ops(fused)).contains("gated_matmul", "add_rms_norm").doesNotContain("gated_act");
     assertThat(fused.nodes()).hasSizeLessThan(plain.nodes().size());
     assertThat(fused.nodes().stream().filter(n -> n.op().equals(new MatMul(3, false)))).hasSize(2);
-    assertThat(fused.nodes().stream().filter(n -> n.op() instanceof AddRmsNorm a && a.normFirst())).isNotEmpty();
+    assertThat(fused.nodes().stream().filter(n -> n.op() instanceof AddRmsNorm a && a.normFirst()))
+        .isNotEmpty();
     assertThat(fused.nodes().stream().filter(n -> n.op() instanceof GatedMatMul)).hasSize(2);
     assertThat(run(fused)).isEqualTo(run(plain));
   }
@@ -77,7 +78,8 @@ class PassTest {
   }
 
   private double[] run(Graph g) {
-    try (ReferenceProgram p = new ReferenceBackend().compile(g, weights, CompileOptions.of(LIMITS));
+    try (ReferenceProgram p =
+            new ReferenceBackend().compile(g, weights, CompileOptions.of(LIMITS));
         Step step = p.newStep()) {
       step.clear();
       step.add(p.kv().sequence(), new int[] {1, 5, 3}, Sampling.GREEDY);

@@ -6,8 +6,8 @@ import org.gatun.graph.Graph;
 import org.gatun.tensor.WeightSource;
 
 /**
- * Runs every op's float64 definition, one node after another. The oracle of the op suite, and the least backend that
- * the contracts allow.
+ * Runs every op's float64 definition, one node after another. The oracle of the op suite, and the
+ * least backend that the contracts allow.
  */
 public final class ReferenceBackend implements Backend {
   @Override

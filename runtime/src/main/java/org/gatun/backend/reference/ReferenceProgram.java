@@ -63,10 +63,16 @@ public final class ReferenceProgram implements Program {
         graph.inputs().stream()
             .filter(i -> i.name().equals(name))
             .findFirst()
-            .orElseThrow(() -> new IllegalArgumentException("graph " + graph.name() + " has no input " + name));
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "graph " + graph.name() + " has no input " + name));
     double[] d = new double[Math.toIntExact(rows.byteSize() / 4)];
     for (int i = 0; i < d.length; i++) {
-      d[i] = v.dtype() == DType.I32 ? rows.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i) : rows.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+      d[i] =
+          v.dtype() == DType.I32
+              ? rows.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, i)
+              : rows.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
     }
     inputs.put(name, d);
   }

@@ -17,14 +17,18 @@ import org.gatun.graph.spec.OpCase;
 import org.gatun.graph.spec.Tolerance;
 import org.gatun.tensor.DType;
 
-/** Holds a backend to the float64 definition of one case: same graph, same steps, every output element compared. */
+/**
+ * Holds a backend to the float64 definition of one case: same graph, same steps, every output
+ * element compared.
+ */
 public final class OpSuite {
   private OpSuite() {}
 
   /**
    * What became of a case.
    *
-   * @param status {@code REFUSED} if the backend said at compile time, by name, that it lacks the op or format
+   * @param status {@code REFUSED} if the backend said at compile time, by name, that it lacks the
+   *     op or format
    * @param detail the first wrong element, or the refusal
    * @param worst the largest error as a share of what the tolerance allows
    */
@@ -43,7 +47,8 @@ public final class OpSuite {
   /** Runs one case. */
   public static Result run(Backend backend, OpCase c) {
     CompileOptions options = CompileOptions.of(c.limits()).withKv(c.kvCodec()).withPoison();
-    try (ReferenceProgram reference = new ReferenceBackend().compile(c.graph(), c.weights(), options)) {
+    try (ReferenceProgram reference =
+        new ReferenceBackend().compile(c.graph(), c.weights(), options)) {
       Program program;
       try {
         program = backend.compile(c.graph(), c.weights(), options);
@@ -51,9 +56,11 @@ public final class OpSuite {
         return new Result(c.id(), Status.REFUSED, String.valueOf(e.getMessage()), 0);
       }
       try (program) {
-        return new Result(c.id(), Status.PASS, "", new Comparison(backend, c, reference, program).run());
+        return new Result(
+            c.id(), Status.PASS, "", new Comparison(backend, c, reference, program).run());
       } catch (Mismatch m) {
-        return new Result(c.id(), Status.FAIL, m.getMessage() + " (seed " + c.seed() + ")", m.worst);
+        return new Result(
+            c.id(), Status.FAIL, m.getMessage() + " (seed " + c.seed() + ")", m.worst);
       } catch (RuntimeException e) {
         return new Result(c.id(), Status.FAIL, e + " (seed " + c.seed() + ")", Double.NaN);
       }
@@ -89,7 +96,8 @@ public final class OpSuite {
       this.program = program;
       Tolerance t = test.tolerance();
       if (test.product() && backend.numerics().int8Activations()) {
-        // Rounding x to 8 bits per block of 32: 1 / 254 of the block's largest, a random walk over the sum.
+        // Rounding x to 8 bits per block of 32: 1 / 254 of the block's largest, a random walk over
+        // the sum.
         t = new Tolerance(Math.max(t.relative(), 2e-2), Math.max(t.scaled(), 4e-2));
       } else if (test.product() && backend.numerics().f16Products()) {
         t = new Tolerance(Math.max(t.relative(), 4e-3), Math.max(t.scaled(), 4e-3));
@@ -168,7 +176,8 @@ public final class OpSuite {
       MemorySegment got = program.output(name);
       int rows = Math.toIntExact(v.rows().at(step.rows(), step.logitRows()));
       if (got.byteSize() < 4L * rows * v.cols()) {
-        throw new Mismatch(where + ": " + got.byteSize() + " bytes for " + rows + " x " + v.cols(), Double.NaN);
+        throw new Mismatch(
+            where + ": " + got.byteSize() + " bytes for " + rows + " x " + v.cols(), Double.NaN);
       }
       for (int r = 0; r < rows; r++) {
         double square = 0;
@@ -187,11 +196,13 @@ public final class OpSuite {
           if (y == e) {
             continue;
           }
-          double allowed = tolerance.relative() * Math.abs(e) + tolerance.scaled() * rms + Float.MIN_NORMAL;
+          double allowed =
+              tolerance.relative() * Math.abs(e) + tolerance.scaled() * rms + Float.MIN_NORMAL;
           double error = Math.abs(y - e);
           if (!(error <= allowed)) {
             throw new Mismatch(
-                "%s [%d,%d]: got %s, want %s, allowed ±%.3g".formatted(where, r, i, y, e, allowed), error / allowed);
+                "%s [%d,%d]: got %s, want %s, allowed ±%.3g".formatted(where, r, i, y, e, allowed),
+                error / allowed);
           }
           worst = Math.max(worst, error / allowed);
         }

@@ -11,7 +11,8 @@ public enum Activation {
   public double apply(double x) {
     return switch (this) {
       case SILU -> x / (1 + Math.exp(-x));
-      case GELU_TANH -> 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+      case GELU_TANH ->
+          0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
     };
   }
 }

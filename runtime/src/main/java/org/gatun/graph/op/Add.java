@@ -13,7 +13,9 @@ public record Add() implements Op {
   @Override
   public List<Result> infer(List<Value> in) {
     Op.require(
-        in.size() == 2 && in.get(0).cols() == in.get(1).cols() && in.get(0).rows().equals(in.get(1).rows()),
+        in.size() == 2
+            && in.get(0).cols() == in.get(1).cols()
+            && in.get(0).rows().equals(in.get(1).rows()),
         this,
         in,
         "two operands of one shape");

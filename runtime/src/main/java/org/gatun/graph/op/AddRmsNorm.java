@@ -4,9 +4,10 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * Residual and norm in one pass: operands x, residual (one shape) and weight [1, cols], with {@code normFirst} a second
- * weight [1, cols] as the fourth. Results: the sum {@code residual + x} (or {@code residual + norm(x, fourth)}, Gemma's
- * post-norm), and that sum normalised by the third operand.
+ * Residual and norm in one pass: operands x, residual (one shape) and weight [1, cols], with {@code
+ * normFirst} a second weight [1, cols] as the fourth. Results: the sum {@code residual + x} (or
+ * {@code residual + norm(x, fourth)}, Gemma's post-norm), and that sum normalised by the third
+ * operand.
  *
  * @param eps added to each mean square
  * @param normFirst x is normalised before it is added
@@ -19,7 +20,11 @@ public record AddRmsNorm(float eps, boolean normFirst) implements Op {
 
   @Override
   public List<Result> infer(List<Value> in) {
-    Op.require(in.size() == (normFirst ? 4 : 3), this, in, "x, residual, weight and, with normFirst, x's own weight");
+    Op.require(
+        in.size() == (normFirst ? 4 : 3),
+        this,
+        in,
+        "x, residual, weight and, with normFirst, x's own weight");
     Value x = in.get(0);
     boolean fits = in.get(1).cols() == x.cols() && in.get(1).rows().equals(x.rows());
     for (Value w : in.subList(2, in.size())) {

@@ -4,8 +4,8 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * Concatenates every rank's columns in rank order: x [n, d] to [n, ranks × d]. Without a group every rank is taken to
- * hold the same.
+ * Concatenates every rank's columns in rank order: x [n, d] to [n, ranks × d]. Without a group
+ * every rank is taken to hold the same.
  *
  * @param ranks world size
  */

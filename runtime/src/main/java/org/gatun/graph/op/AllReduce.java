@@ -3,7 +3,9 @@ package org.gatun.graph.op;
 import java.util.List;
 import org.gatun.graph.Value;
 
-/** Sum over all ranks, in place of a partial result: x [n, d] to the same shape. One rank: a copy. */
+/**
+ * Sum over all ranks, in place of a partial result: x [n, d] to the same shape. One rank: a copy.
+ */
 public record AllReduce() implements Op {
   @Override
   public String name() {

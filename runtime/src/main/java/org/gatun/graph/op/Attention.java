@@ -6,9 +6,10 @@ import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
 /**
- * softmax(scale · q · Kᵀ) · V over the keys each row sees, causal with grouped query heads: query head h reads KV head
- * h / (heads / kvHeads). Operand q [T, heads × headDim]; results the output of q's shape and, with {@code lse}, the
- * natural-log sum of exponentials [T, heads]. A row that sees no key gives zeros and −∞.
+ * softmax(scale · q · Kᵀ) · V over the keys each row sees, causal with grouped query heads: query
+ * head h reads KV head h / (heads / kvHeads). Operand q [T, heads × headDim]; results the output of
+ * q's shape and, with {@code lse}, the natural-log sum of exponentials [T, heads]. A row that sees
+ * no key gives zeros and −∞.
  *
  * @param layer the KV layer it reads; the step's rows were appended before
  * @param heads query heads
@@ -32,7 +33,8 @@ public record Attention(
     boolean lse)
     implements Op {
   /** Dense attention without a log-sum result. */
-  public Attention(int layer, int heads, int kvHeads, int headDim, float scale, int window, float softCap) {
+  public Attention(
+      int layer, int heads, int kvHeads, int headDim, float scale, int window, float softCap) {
     this(layer, heads, kvHeads, headDim, scale, window, softCap, AttentionPlan.DENSE, false);
   }
 

@@ -5,9 +5,9 @@ import org.gatun.graph.Dim;
 import org.gatun.graph.Value;
 
 /**
- * Rows of the embedding table, by the step's token ids: operand table [vocabulary, d] in any format; result [T, d].
- * An id outside {@code [first, first + rows)} gives a row of zeros: the other ranks of a vocabulary-parallel table hold
- * it.
+ * Rows of the embedding table, by the step's token ids: operand table [vocabulary, d] in any
+ * format; result [T, d]. An id outside {@code [first, first + rows)} gives a row of zeros: the
+ * other ranks of a vocabulary-parallel table hold it.
  *
  * @param scale multiplies every element (Gemma: the square root of d)
  * @param first the id of the table's first row; 0 unless sharded

@@ -4,7 +4,8 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * The first half of a gated MLP: act(x · Wgateᵀ) ⊙ (x · Wupᵀ). Operands x [n, in], gate [ff, in], up [ff, in].
+ * The first half of a gated MLP: act(x · Wgateᵀ) ⊙ (x · Wupᵀ). Operands x [n, in], gate [ff, in],
+ * up [ff, in].
  *
  * @param activation the gate's activation
  */

@@ -14,7 +14,11 @@ public record GatherRows() implements Op {
 
   @Override
   public List<Result> infer(List<Value> in) {
-    Op.require(in.size() == 1 && in.get(0).rows().equals(Dim.TOKENS), this, in, "one operand with a row per token");
+    Op.require(
+        in.size() == 1 && in.get(0).rows().equals(Dim.TOKENS),
+        this,
+        in,
+        "one operand with a row per token");
     return Op.f32(Dim.LOGIT_ROWS, in.get(0).cols());
   }
 

@@ -5,8 +5,8 @@ import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
 /**
- * Writes K and V of the step's rows into the slots the step assigns: operands k and v [T, kvHeads × headDim]; no
- * result.
+ * Writes K and V of the step's rows into the slots the step assigns: operands k and v [T, kvHeads ×
+ * headDim]; no result.
  *
  * @param layer the KV layer
  */
@@ -18,7 +18,8 @@ public record KvAppend(int layer) implements Op {
 
   @Override
   public List<Result> infer(List<Value> in) {
-    Op.require(in.size() == 2 && in.get(0).cols() == in.get(1).cols(), this, in, "K and V of one width");
+    Op.require(
+        in.size() == 2 && in.get(0).cols() == in.get(1).cols(), this, in, "K and V of one width");
     return List.of();
   }
 

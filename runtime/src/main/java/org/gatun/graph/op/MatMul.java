@@ -5,8 +5,9 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * y = x · Wᵀ (+ b) for one or several weights that share x, as Q, K and V do: operands x [n, in], then {@code parts}
- * weights [out_i, in] in any format, then, with {@code bias}, as many biases [1, out_i]. One result [n, out_i] each.
+ * y = x · Wᵀ (+ b) for one or several weights that share x, as Q, K and V do: operands x [n, in],
+ * then {@code parts} weights [out_i, in] in any format, then, with {@code bias}, as many biases [1,
+ * out_i]. One result [n, out_i] each.
  *
  * @param parts number of weights
  * @param bias whether each has a bias
@@ -29,7 +30,8 @@ public record MatMul(int parts, boolean bias) implements Op {
       Op.require(w.isWeight() && w.cols() == in.get(0).cols(), this, in, "weights as wide as x");
       out.addAll(Op.f32(in.get(0).rows(), weightRows(w)));
       if (bias) {
-        Op.require(in.get(i + parts).cols() == weightRows(w), this, in, "a bias per row of its weight");
+        Op.require(
+            in.get(i + parts).cols() == weightRows(w), this, in, "a bias per row of its weight");
       }
     }
     return out;

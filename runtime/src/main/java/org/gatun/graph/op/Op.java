@@ -7,8 +7,8 @@ import org.gatun.graph.Value;
 import org.gatun.tensor.DType;
 
 /**
- * One operation of the graph: its parameters, its shape rule and its float64 definition stand together in one record.
- * Every backend's kernel is held to {@link #reference}.
+ * One operation of the graph: its parameters, its shape rule and its float64 definition stand
+ * together in one record. Every backend's kernel is held to {@link #reference}.
  */
 public sealed interface Op
     permits Add,
@@ -39,7 +39,10 @@ public sealed interface Op
   /** Computes the results in float64: the definition that every backend is compared with. */
   void reference(RefFrame f);
 
-  /** Floating-point operations for a step of this size, attention's keys counted by the backend that knows them. */
+  /**
+   * Floating-point operations for a step of this size, attention's keys counted by the backend that
+   * knows them.
+   */
   default double flops(List<Value> in, List<Value> out, long tokens, long logitRows) {
     double sum = 0;
     for (Value v : out) {

@@ -4,9 +4,9 @@ import java.util.List;
 import org.gatun.graph.Value;
 
 /**
- * Root-mean-square normalisation (Zhang and Sennrich 2019, arXiv 1910.07467): operands x [n, groups × dim] and weight
- * [1, dim]; each group of {@code dim} elements is divided by its root mean square and multiplied by the weight. With
- * one group per head it is the QK norm.
+ * Root-mean-square normalisation (Zhang and Sennrich 2019, arXiv 1910.07467): operands x [n, groups
+ * × dim] and weight [1, dim]; each group of {@code dim} elements is divided by its root mean square
+ * and multiplied by the weight. With one group per head it is the QK norm.
  *
  * @param eps added to the mean square
  */

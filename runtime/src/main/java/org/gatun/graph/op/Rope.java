@@ -5,17 +5,20 @@ import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
 /**
- * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) of each head's first {@code rotaryDim} elements by the
- * row's position. Operands x [T, heads × headDim] and, optionally, a weight [1, rotaryDim / 2] of factors that divide
- * the frequencies (Llama 3's scaling as GGUF stores it).
+ * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) of each head's first {@code
+ * rotaryDim} elements by the row's position. Operands x [T, heads × headDim] and, optionally, a
+ * weight [1, rotaryDim / 2] of factors that divide the frequencies (Llama 3's scaling as GGUF
+ * stores it).
  *
  * @param headDim elements per head
  * @param rotaryDim elements rotated; the rest pass through
  * @param theta base of the frequencies: {@code theta^(−2i / rotaryDim)}
  * @param scale multiplies positions (linear scaling: 1 / factor)
- * @param interleaved pairs are (2i, 2i + 1) as in Meta's and GGUF's Llama; otherwise (i, i + rotaryDim / 2)
+ * @param interleaved pairs are (2i, 2i + 1) as in Meta's and GGUF's Llama; otherwise (i, i +
+ *     rotaryDim / 2)
  */
-public record Rope(int headDim, int rotaryDim, float theta, float scale, boolean interleaved) implements Op {
+public record Rope(int headDim, int rotaryDim, float theta, float scale, boolean interleaved)
+    implements Op {
   @Override
   public String name() {
     return "rope";
@@ -24,11 +27,15 @@ public record Rope(int headDim, int rotaryDim, float theta, float scale, boolean
   @Override
   public List<Result> infer(List<Value> in) {
     Op.require(
-        !in.isEmpty() && in.get(0).cols() % headDim == 0 && rotaryDim <= headDim && rotaryDim % 2 == 0,
+        !in.isEmpty()
+            && in.get(0).cols() % headDim == 0
+            && rotaryDim <= headDim
+            && rotaryDim % 2 == 0,
         this,
         in,
         "rows of whole heads and an even rotary dim");
-    Op.require(in.size() == 1 || in.get(1).cols() == rotaryDim / 2, this, in, "a factor per frequency");
+    Op.require(
+        in.size() == 1 || in.get(1).cols() == rotaryDim / 2, this, in, "a factor per frequency");
     return Op.f32(in.get(0).rows(), in.get(0).cols());
   }
 

@@ -9,8 +9,8 @@ import org.gatun.graph.Value;
 import org.gatun.tensor.DType;
 
 /**
- * Draws one token per row of logits as {@link org.gatun.graph.Sampling} of that row says: operand logits
- * [R, vocabulary]; result ids [R, 1] of I32.
+ * Draws one token per row of logits as {@link org.gatun.graph.Sampling} of that row says: operand
+ * logits [R, vocabulary]; result ids [R, 1] of I32.
  */
 public record Sample() implements Op {
   @Override
@@ -41,8 +41,12 @@ public record Sample() implements Op {
     }
   }
 
-  /** The definition: order by falling probability, cut by top-k, top-p and min-p, pick by cumulative mass. */
-  static int pick(double[] x, double temperature, int topK, double topP, double minP, double uniform) {
+  /**
+   * The definition: order by falling probability, cut by top-k, top-p and min-p, pick by cumulative
+   * mass.
+   */
+  static int pick(
+      double[] x, double temperature, int topK, double topP, double minP, double uniform) {
     Integer[] order =
         IntStream.range(0, x.length)
             .boxed()

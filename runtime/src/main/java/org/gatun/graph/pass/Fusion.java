@@ -18,8 +18,9 @@ import org.gatun.graph.op.RmsNorm;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Joins nodes that read the same data: products that share x, the two products of a gated MLP with their activation, and
- * a residual with the norms around it. Values keep their identity, so outputs and taps stay valid.
+ * Joins nodes that read the same data: products that share x, the two products of a gated MLP with
+ * their activation, and a residual with the norms around it. Values keep their identity, so outputs
+ * and taps stay valid.
  */
 public final class Fusion {
   private final Graph graph;
@@ -52,7 +53,11 @@ public final class Fusion {
           replace.put(up, null);
           replace.put(
               n,
-              node(n, new GatedMatMul(act.activation()), List.of(gate.in().get(0), gate.in().get(1), up.in().get(1)), n.out()));
+              node(
+                  n,
+                  new GatedMatMul(act.activation()),
+                  List.of(gate.in().get(0), gate.in().get(1), up.in().get(1)),
+                  n.out()));
         }
       }
     }
@@ -80,14 +85,19 @@ public final class Fusion {
       boolean first = false;
       for (int side = 0; side < 2 && !first; side++) {
         Node pre = producer.get(add.in().get(side));
-        if (pre != null && pre.op().equals(rms) && isWholeRow(pre) && isPrivate(pre.out().getFirst())) {
+        if (pre != null
+            && pre.op().equals(rms)
+            && isWholeRow(pre)
+            && isPrivate(pre.out().getFirst())) {
           replace.put(pre, null);
           in = List.of(pre.in().get(0), add.in().get(1 - side), norm.in().get(1), pre.in().get(1));
           first = true;
         }
       }
       replace.put(norm, null);
-      replace.put(add, node(add, new AddRmsNorm(rms.eps(), first), in, List.of(sum, norm.out().getFirst())));
+      replace.put(
+          add,
+          node(add, new AddRmsNorm(rms.eps(), first), in, List.of(sum, norm.out().getFirst())));
     }
     return rewrite(replace);
   }
@@ -115,7 +125,9 @@ public final class Fusion {
     Map<Node, @Nullable Node> replace = new HashMap<>();
     for (List<Node> group : groups.values()) {
       Op op = group.getFirst().op();
-      if (group.size() == 1 || !(op instanceof MatMul m) || !group.stream().allMatch(n -> n.op().equals(op))) {
+      if (group.size() == 1
+          || !(op instanceof MatMul m)
+          || !group.stream().allMatch(n -> n.op().equals(op))) {
         continue;
       }
       List<Value> in = new ArrayList<>();
@@ -129,7 +141,8 @@ public final class Fusion {
       if (m.bias()) {
         group.forEach(n -> in.add(n.in().get(2)));
       }
-      replace.put(group.getFirst(), node(group.getFirst(), new MatMul(group.size(), m.bias()), in, out));
+      replace.put(
+          group.getFirst(), node(group.getFirst(), new MatMul(group.size(), m.bias()), in, out));
     }
     return rewrite(replace);
   }

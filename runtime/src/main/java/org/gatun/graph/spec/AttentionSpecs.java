@@ -10,7 +10,10 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
 
-/** Cases of KV append and attention: ragged batches, windows, masks, and every KV edit between steps. */
+/**
+ * Cases of KV append and attention: ragged batches, windows, masks, and every KV edit between
+ * steps.
+ */
 final class AttentionSpecs {
   private AttentionSpecs() {}
 
@@ -20,7 +23,11 @@ final class AttentionSpecs {
   static List<OpCase> attention(CaseRequest r) {
     List<OpCase> cases = new ArrayList<>();
     Heads[] all = {
-      new Heads(4, 1, 256), new Heads(4, 4, 64), new Heads(8, 2, 128), new Heads(7, 1, 80), new Heads(2, 2, 96)
+      new Heads(4, 1, 256),
+      new Heads(4, 4, 64),
+      new Heads(8, 2, 128),
+      new Heads(7, 1, 80),
+      new Heads(2, 2, 96)
     };
     for (Heads h : r.full() ? all : new Heads[] {all[0], all[2]}) {
       for (int window : new int[] {0, 1, 20}) {
@@ -30,7 +37,18 @@ final class AttentionSpecs {
               continue;
             }
             String id =
-                "attention/h=" + h.q + "/" + h.kv + "/d=" + h.dim + "/w=" + window + "/cap=" + cap + "/" + codec;
+                "attention/h="
+                    + h.q
+                    + "/"
+                    + h.kv
+                    + "/d="
+                    + h.dim
+                    + "/w="
+                    + window
+                    + "/cap="
+                    + cap
+                    + "/"
+                    + codec;
             CaseBuilder c = start(id, r.seed(), h, window, cap, codec);
             cases.add(
                 c.run(rows("a", 65), rows("b", 3))
@@ -76,7 +94,9 @@ final class AttentionSpecs {
     cases.add(
         start("attention/full_mask", r.seed(), h, 0, 0, KvCodec.F32)
             .run(rows("a", 5))
-            .run(new OpCase.Rows("a", ids, null, Mask.FULL, new int[0], Sampling.GREEDY), rows("b", 3))
+            .run(
+                new OpCase.Rows("a", ids, null, Mask.FULL, new int[0], Sampling.GREEDY),
+                rows("b", 3))
             .build());
     return cases;
   }
@@ -85,10 +105,12 @@ final class AttentionSpecs {
     return OpCase.Rows.next(sequence, new int[count]);
   }
 
-  private static CaseBuilder start(String id, long seed, Heads h, int window, float cap, KvCodec codec) {
+  private static CaseBuilder start(
+      String id, long seed, Heads h, int window, float cap, KvCodec codec) {
     CaseBuilder c = new CaseBuilder(id, seed).limits(128, 4, 4, 512).kv(codec);
     // f16 keys are off by 2^-11 each; the error of a score is a random walk over the head dim.
-    c.tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3)).product();
+    c.tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3))
+        .product();
     c.kvLayer(0, h.kv, h.dim);
     Value q = c.input("q", h.q * h.dim);
     c.op(new KvAppend(0), c.input("k", h.kv * h.dim), c.input("v", h.kv * h.dim));

@@ -11,7 +11,9 @@ import org.gatun.graph.op.RmsNorm;
 import org.gatun.graph.op.Rope;
 import org.gatun.tensor.DType;
 
-/** Cases of the ops that are not matrix products: norms, residuals, activations, RoPE, row gathers. */
+/**
+ * Cases of the ops that are not matrix products: norms, residuals, activations, RoPE, row gathers.
+ */
 final class ElementwiseSpecs {
   private static final int[] ROWS = {1, 2, 7, 33};
   private static final int[] COLS = {1, 3, 16, 31, 64, 640, 1000};
@@ -24,7 +26,11 @@ final class ElementwiseSpecs {
 
   static List<OpCase> rmsNorm(CaseRequest q) {
     List<OpCase> cases =
-        grid(q, "rms_norm", (c, cols) -> c.op(new RmsNorm(1e-6f), c.input("x", cols), c.weight("w", DType.F32, 1, cols)));
+        grid(
+            q,
+            "rms_norm",
+            (c, cols) ->
+                c.op(new RmsNorm(1e-6f), c.input("x", cols), c.weight("w", DType.F32, 1, cols)));
     for (int heads : new int[] {1, 4, 5}) {
       CaseBuilder c = new CaseBuilder("rms_norm/heads=" + heads + "x256", q.seed());
       c.op(new RmsNorm(1e-6f), c.input("x", heads * 256), c.weight("w", DType.F32, 1, 256));
@@ -63,7 +69,10 @@ final class ElementwiseSpecs {
     List<OpCase> cases = new ArrayList<>();
     for (Activation a : Activation.values()) {
       cases.addAll(
-          grid(q, "gated_act/" + a, (c, cols) -> c.op(new GatedAct(a), c.input("g", cols), c.input("u", cols))));
+          grid(
+              q,
+              "gated_act/" + a,
+              (c, cols) -> c.op(new GatedAct(a), c.input("g", cols), c.input("u", cols))));
       CaseBuilder c = new CaseBuilder("gated_act/" + a + "/saturated", q.seed());
       c.op(new GatedAct(a), c.input("g", 64), c.input("u", 64));
       cases.add(c.run(120f, CaseBuilder.allWanted("a", 4)).build());
@@ -78,7 +87,10 @@ final class ElementwiseSpecs {
       c.op(new GatherRows(), c.input("x", cols));
       cases.add(
           c.tolerance(Tolerance.EXACT)
-              .run(OpCase.Rows.next("a", 1, 2, 3), OpCase.Rows.next("b", 4), CaseBuilder.allWanted("c", 5))
+              .run(
+                  OpCase.Rows.next("a", 1, 2, 3),
+                  OpCase.Rows.next("b", 4),
+                  CaseBuilder.allWanted("c", 5))
               .run(OpCase.Rows.next("a", 9), OpCase.Rows.next("b", 9))
               .build());
     }
@@ -88,13 +100,27 @@ final class ElementwiseSpecs {
   static List<OpCase> rope(CaseRequest q) {
     List<OpCase> cases = new ArrayList<>();
     for (boolean interleaved : new boolean[] {false, true}) {
-      for (int[] shape : new int[][] {{64, 64, 1}, {128, 128, 3}, {256, 256, 4}, {80, 80, 2}, {64, 32, 2}}) {
+      for (int[] shape :
+          new int[][] {{64, 64, 1}, {128, 128, 3}, {256, 256, 4}, {80, 80, 2}, {64, 32, 2}}) {
         for (boolean factors : new boolean[] {false, true}) {
           String id =
-              "rope/" + (interleaved ? "interleaved" : "half") + "/d=" + shape[0] + "/r=" + shape[1] + "/h=" + shape[2]
+              "rope/"
+                  + (interleaved ? "interleaved" : "half")
+                  + "/d="
+                  + shape[0]
+                  + "/r="
+                  + shape[1]
+                  + "/h="
+                  + shape[2]
                   + (factors ? "/factors" : "");
           CaseBuilder c = new CaseBuilder(id, q.seed());
-          Rope op = new Rope(shape[0], shape[1], factors ? 500000f : 10000f, factors ? 0.125f : 1f, interleaved);
+          Rope op =
+              new Rope(
+                  shape[0],
+                  shape[1],
+                  factors ? 500000f : 10000f,
+                  factors ? 0.125f : 1f,
+                  interleaved);
           var x = c.input("x", shape[0] * shape[2]);
           if (factors) {
             c.op(op, x, c.weight("f", DType.F32, 1, shape[1] / 2));
@@ -107,7 +133,12 @@ final class ElementwiseSpecs {
               c.tolerance(new Tolerance(1e-4, 2e-2))
                   .run(
                       new OpCase.Rows(
-                          "a", new int[4], far, org.gatun.graph.Mask.CAUSAL, new int[0], org.gatun.graph.Sampling.GREEDY))
+                          "a",
+                          new int[4],
+                          far,
+                          org.gatun.graph.Mask.CAUSAL,
+                          new int[0],
+                          org.gatun.graph.Sampling.GREEDY))
                   .build());
           CaseBuilder near = new CaseBuilder(id + "/near", q.seed());
           var y = near.input("x", shape[0] * shape[2]);

@@ -16,11 +16,15 @@ final class MatMulSpecs {
   static List<OpCase> matMul(CaseRequest q) {
     List<OpCase> cases = new ArrayList<>();
     for (DType t : q.formats()) {
-      int[] inner = t.blockSize() == 1 ? new int[] {1, 33, 64, 640} : new int[] {t.blockSize(), 3 * t.blockSize(), 1024};
+      int[] inner =
+          t.blockSize() == 1
+              ? new int[] {1, 33, 64, 640}
+              : new int[] {t.blockSize(), 3 * t.blockSize(), 1024};
       for (int in : q.full() ? inner : new int[] {inner[1]}) {
         for (int out : q.full() ? new int[] {1, 5, 16, 48, 130} : new int[] {5, 48}) {
           for (int rows : q.full() ? new int[] {1, 2, 3, 4, 8, 17, 64} : new int[] {1, 3, 17}) {
-            CaseBuilder c = new CaseBuilder("matmul/" + t + "/" + rows + "x" + in + "x" + out, q.seed());
+            CaseBuilder c =
+                new CaseBuilder("matmul/" + t + "/" + rows + "x" + in + "x" + out, q.seed());
             c.op(MatMul.PLAIN, c.input("x", in), c.weight("w", t, out, in));
             cases.add(c.product().runRows(rows).build());
           }
@@ -49,8 +53,14 @@ final class MatMulSpecs {
       for (Activation a : Activation.values()) {
         for (int rows : q.full() ? new int[] {1, 2, 9, 64} : new int[] {1, 9}) {
           int in = Math.max(256, t.blockSize());
-          CaseBuilder c = new CaseBuilder("gated_matmul/" + t + "/" + a + "/" + rows + "x" + in + "x80", q.seed());
-          c.op(new GatedMatMul(a), c.input("x", in), c.weight("gate", t, 80, in), c.weight("up", t, 80, in));
+          CaseBuilder c =
+              new CaseBuilder(
+                  "gated_matmul/" + t + "/" + a + "/" + rows + "x" + in + "x80", q.seed());
+          c.op(
+              new GatedMatMul(a),
+              c.input("x", in),
+              c.weight("gate", t, 80, in),
+              c.weight("up", t, 80, in));
           cases.add(c.product().tolerance(Tolerance.SUM.times(4)).runRows(rows).build());
         }
       }
@@ -65,7 +75,10 @@ final class MatMulSpecs {
       for (int first : new int[] {0, 4}) {
         CaseBuilder c = new CaseBuilder("embed/" + t + "/first=" + first, q.seed());
         c.op(new Embed(25.298f, first), c.weight("table", t, 12, cols));
-        cases.add(c.tolerance(Tolerance.ELEMENTWISE).run(OpCase.Rows.next("a", 0, 11, 5, 5, 3), OpCase.Rows.next("b", 4)).build());
+        cases.add(
+            c.tolerance(Tolerance.ELEMENTWISE)
+                .run(OpCase.Rows.next("a", 0, 11, 5, 5, 3), OpCase.Rows.next("b", 4))
+                .build());
       }
     }
     return cases;

@@ -10,7 +10,8 @@ import org.gatun.graph.StepLimits;
 import org.gatun.tensor.WeightSource;
 
 /**
- * One test: a small graph, its weights, and the steps to run. The float64 reference runs the same steps.
+ * One test: a small graph, its weights, and the steps to run. The float64 reference runs the same
+ * steps.
  *
  * @param id op, format and shape, unique and readable: it selects the case on the command line
  * @param seed of the random content
@@ -20,7 +21,8 @@ import org.gatun.tensor.WeightSource;
  * @param kvCodec how KV elements are stored
  * @param script steps and KV edits, in order
  * @param tolerance for a backend that computes in f32
- * @param product whether the op multiplies matrices, so that int8 or f16 operands widen the tolerance
+ * @param product whether the op multiplies matrices, so that int8 or f16 operands widen the
+ *     tolerance
  */
 public record OpCase(
     String id,
@@ -70,7 +72,8 @@ public record OpCase(
       Sampling sampling) {
     /** Causal rows at the next positions, logits of the last. */
     public static Rows next(String sequence, int... tokens) {
-      return new Rows(sequence, tokens, null, Mask.CAUSAL, new int[] {tokens.length - 1}, Sampling.GREEDY);
+      return new Rows(
+          sequence, tokens, null, Mask.CAUSAL, new int[] {tokens.length - 1}, Sampling.GREEDY);
     }
   }
 }

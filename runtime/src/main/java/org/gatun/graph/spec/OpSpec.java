@@ -3,8 +3,8 @@ package org.gatun.graph.spec;
 import java.util.List;
 
 /**
- * A family of test cases for one op: the open half of an op's definition. Specs found by {@link java.util.ServiceLoader}
- * join the built-in ones, and every backend is held to all of them.
+ * A family of test cases for one op: the open half of an op's definition. Specs found by {@link
+ * java.util.ServiceLoader} join the built-in ones, and every backend is held to all of them.
  */
 public interface OpSpec {
   /** The op's name in reports and filters. */

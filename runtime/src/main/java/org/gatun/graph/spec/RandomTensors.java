@@ -29,7 +29,8 @@ public final class RandomTensors implements WeightSource {
       switch (dtype) {
         case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, v);
         case F16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(v));
-        case BF16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(v) >>> 16));
+        case BF16 ->
+            data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(v) >>> 16));
         default -> throw new IllegalArgumentException("no random " + dtype);
       }
     }

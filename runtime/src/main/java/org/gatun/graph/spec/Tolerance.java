@@ -1,8 +1,8 @@
 package org.gatun.graph.spec;
 
 /**
- * How far a result may be from the float64 reference: for every element {@code |y − ref| ≤ relative · |ref| + scaled ·
- * rms(ref row)}. Row scale is what rounding of sums follows.
+ * How far a result may be from the float64 reference: for every element {@code |y − ref| ≤ relative
+ * · |ref| + scaled · rms(ref row)}. Row scale is what rounding of sums follows.
  *
  * @param relative share of the element itself
  * @param scaled share of its row's root mean square

@@ -34,7 +34,8 @@ final class Decoder {
   }
 
   Value embed(float scale) {
-    return b.one("embed", new Embed(scale, 0), matrix("token_embd.weight", c.vocabulary(), c.embedding()));
+    return b.one(
+        "embed", new Embed(scale, 0), matrix("token_embd.weight", c.vocabulary(), c.embedding()));
   }
 
   Value norm(String label, Value x, String weight) {
@@ -75,12 +76,16 @@ final class Decoder {
     return project(n + "ffn_down", h, c.embedding());
   }
 
-  /** Last norm and logits of the wanted rows; the embedding table serves as the head where there is none. */
+  /**
+   * Last norm and logits of the wanted rows; the embedding table serves as the head where there is
+   * none.
+   */
   void head(Value x) {
     Value rows = b.one("rows", new GatherRows(), x);
     Value n = norm("output_norm", rows, "output_norm.weight");
     String head = weights.has("output.weight") ? "output.weight" : "token_embd.weight";
-    b.output("logits", b.one("logits", MatMul.PLAIN, n, matrix(head, c.vocabulary(), c.embedding())));
+    b.output(
+        "logits", b.one("logits", MatMul.PLAIN, n, matrix(head, c.vocabulary(), c.embedding())));
   }
 
   private Value project(String name, Value x, int out) {
@@ -122,12 +127,16 @@ final class Decoder {
     Tensor t = weights.weight(name);
     if (t.rows() != rows || t.cols() != cols || !t.dtype().isWeight()) {
       throw new IllegalArgumentException(
-          "%s is %s %d x %d, expected %d x %d".formatted(name, t.dtype(), t.rows(), t.cols(), rows, cols));
+          "%s is %s %d x %d, expected %d x %d"
+              .formatted(name, t.dtype(), t.rows(), t.cols(), rows, cols));
     }
     return b.weight(name, t.dtype(), rows, Math.toIntExact(cols));
   }
 
-  /** Names a family cannot do without; {@link #project} would silently skip an absent optional weight. */
+  /**
+   * Names a family cannot do without; {@link #project} would silently skip an absent optional
+   * weight.
+   */
   void require(List<String> names) {
     for (String n : names) {
       weights.weight(n);

@@ -5,7 +5,8 @@ import org.gatun.model.ModelFormatException;
 
 /** The architectures Gatun knows. */
 public final class Families {
-  private static final List<Family> ALL = List.of(new Gemma3(), new Llama(), new Qwen2(), new Qwen3());
+  private static final List<Family> ALL =
+      List.of(new Gemma3(), new Llama(), new Qwen2(), new Qwen3());
 
   private Families() {}
 
@@ -21,6 +22,9 @@ public final class Families {
         .orElseThrow(
             () ->
                 new ModelFormatException(
-                    "model family '" + name + "' is not supported; supported: " + ALL.stream().map(Family::name).toList()));
+                    "model family '"
+                        + name
+                        + "' is not supported; supported: "
+                        + ALL.stream().map(Family::name).toList()));
   }
 }

@@ -21,7 +21,8 @@ public interface Family {
     try {
       build(config, weights);
     } catch (IllegalArgumentException | org.gatun.graph.GraphException e) {
-      throw new org.gatun.model.ModelFormatException("the weights do not fit " + name() + ": " + e.getMessage(), e);
+      throw new org.gatun.model.ModelFormatException(
+          "the weights do not fit " + name() + ": " + e.getMessage(), e);
     }
   }
 }

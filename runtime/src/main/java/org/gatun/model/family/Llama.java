@@ -5,7 +5,10 @@ import org.gatun.graph.Graph;
 import org.gatun.model.ModelConfig;
 import org.gatun.tensor.WeightSource;
 
-/** Llama 2 and 3 (arXiv 2407.21783) and Mistral: GGUF permutes Q and K so that RoPE pairs are neighbours. */
+/**
+ * Llama 2 and 3 (arXiv 2407.21783) and Mistral: GGUF permutes Q and K so that RoPE pairs are
+ * neighbours.
+ */
 final class Llama implements Family {
   @Override
   public String name() {

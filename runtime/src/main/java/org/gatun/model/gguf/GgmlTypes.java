@@ -4,7 +4,9 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.gatun.tensor.DType;
 
-/** Names of the tensor types that GGUF files can have and Gatun does not read, for error messages. */
+/**
+ * Names of the tensor types that GGUF files can have and Gatun does not read, for error messages.
+ */
 final class GgmlTypes {
   private GgmlTypes() {}
 

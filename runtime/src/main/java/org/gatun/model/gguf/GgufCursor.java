@@ -10,8 +10,8 @@ import org.gatun.model.ModelFormatException;
 import org.gatun.text.StringTable;
 
 /**
- * Reads the header front to back. Every length is checked against the rest of the file and against a
- * fixed budget before anything is allocated for it.
+ * Reads the header front to back. Every length is checked against the rest of the file and against
+ * a fixed budget before anything is allocated for it.
  */
 final class GgufCursor {
   /** Real vocabularies have at most a few hundred thousand entries. */

@@ -35,7 +35,8 @@ public final class GgufFile implements WeightSource, AutoCloseable {
     this.file = file;
     GgufCursor in = new GgufCursor(file.path(), file.data());
     version = readVersion(in);
-    // A tensor takes at least a name, a dimension, a type and an offset; a pair a name, a type, a byte.
+    // A tensor takes at least a name, a dimension, a type and an offset; a pair a name, a type, a
+    // byte.
     long tensorCount = in.count("the number of tensors", 33, MAX_TENSORS);
     long pairCount = in.count("the number of metadata pairs", 14, MAX_PAIRS);
     metadata = readMetadata(in, file.path(), (int) pairCount);
@@ -95,7 +96,8 @@ public final class GgufFile implements WeightSource, AutoCloseable {
   private Map<String, GgufTensor> readTensors(GgufCursor in, int count) {
     int alignment = metadata.size("general.alignment", 32);
     if (Integer.bitCount(alignment) != 1 || alignment > MAX_ALIGNMENT) {
-      throw in.error("general.alignment is " + alignment + "; it must be a power of two up to 2^20");
+      throw in.error(
+          "general.alignment is " + alignment + "; it must be a power of two up to 2^20");
     }
     // Offsets count from the data section, which begins where the list ends.
     List<GgufTensor> relative = new ArrayList<>();

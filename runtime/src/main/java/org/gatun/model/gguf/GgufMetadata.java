@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
  * The key-value pairs of a GGUF file, in file order.
  *
  * @param path for error messages
- * @param values {@code Long}, {@code Float}, {@code Double}, {@code Boolean} or {@code String}; arrays
- *     as {@link StringTable}, {@code int[]} (all integers up to 32 bits and booleans), {@code long[]},
- *     {@code float[]} or {@code double[]}
+ * @param values {@code Long}, {@code Float}, {@code Double}, {@code Boolean} or {@code String};
+ *     arrays as {@link StringTable}, {@code int[]} (all integers up to 32 bits and booleans),
+ *     {@code long[]}, {@code float[]} or {@code double[]}
  */
 public record GgufMetadata(Path path, Map<String, Object> values) {
   public @Nullable Object get(String key) {
@@ -52,8 +52,7 @@ public record GgufMetadata(Path path, Map<String, Object> values) {
     }
     if (value < 0 || value > Integer.MAX_VALUE) {
       throw new ModelFormatException(
-          "%s: %s is %s, which is out of range"
-              .formatted(path, key, Long.toUnsignedString(value)));
+          "%s: %s is %s, which is out of range".formatted(path, key, Long.toUnsignedString(value)));
     }
     return value.intValue();
   }

@@ -60,7 +60,8 @@ public final class GgufModel {
     int embedding = m.size(a + "embedding_length");
     int headDim = m.size(a + "attention.key_length", heads == 0 ? 0 : embedding / heads);
     if (m.size(a + "attention.value_length", headDim) != headDim) {
-      throw new ModelFormatException(file.path() + ": keys and values of different head dims are not supported");
+      throw new ModelFormatException(
+          file.path() + ": keys and values of different head dims are not supported");
     }
     if (!file.has("token_embd.weight")) {
       throw new ModelFormatException(file.path() + ": the file has no token_embd.weight");
@@ -96,7 +97,10 @@ public final class GgufModel {
     }
     if (!type.equals("linear")) {
       throw new ModelFormatException(
-          file.path() + ": rope scaling '" + type + "' is not supported; supported: none, linear, llama3 factors");
+          file.path()
+              + ": rope scaling '"
+              + type
+              + "' is not supported; supported: none, linear, llama3 factors");
     }
     return (float) (1 / m.number(a + "rope.scaling.factor", 1));
   }
