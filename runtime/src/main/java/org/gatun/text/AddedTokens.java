@@ -129,8 +129,20 @@ final class AddedTokens {
         && (end == to || !isWordCharacter(text.codePointAt(end)));
   }
 
+  /** {@code \w} of UTS 18. */
   private static boolean isWordCharacter(int c) {
-    return Character.isLetterOrDigit(c) || Character.getType(c) == Character.CONNECTOR_PUNCTUATION;
+    return Character.isAlphabetic(c)
+        || c == 0x200c
+        || c == 0x200d
+        || switch (Character.getType(c)) {
+          case Character.NON_SPACING_MARK,
+              Character.COMBINING_SPACING_MARK,
+              Character.ENCLOSING_MARK,
+              Character.DECIMAL_DIGIT_NUMBER,
+              Character.CONNECTOR_PUNCTUATION ->
+              true;
+          default -> false;
+        };
   }
 
   private int child(int node, char c) {

@@ -40,7 +40,7 @@ final class HuggingFaceTokenizer {
           new Companions(
               objectIfThere(directory.resolve("tokenizer_config.json")),
               objectIfThere(directory.resolve("generation_config.json")),
-              Files.isRegularFile(template) ? ChatTemplate.readSource(template) : null);
+              Files.isRegularFile(template) ? Files.readString(template) : null);
       return of(Json.readObject(tokenizer), companions);
     } catch (JsonException | TextFormatException e) {
       String message = String.valueOf(e.getMessage());
