@@ -9,8 +9,8 @@ module org.gatun.runtime {
   requires tools.jackson.core;
 
   exports org.gatun.generate;
-  exports org.gatun.model;
   exports org.gatun.model.family;
+  exports org.gatun.model;
   exports org.gatun.model.gguf;
   exports org.gatun.tensor;
   exports org.gatun.tensor.codec;

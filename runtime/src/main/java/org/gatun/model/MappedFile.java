@@ -38,7 +38,7 @@ public final class MappedFile implements AutoCloseable {
    *
    * @throws ModelFormatException if it cannot be read, or is empty
    */
-  @SuppressWarnings("MustBeClosedChecker") // the channel lives as long as the mapping
+  @SuppressWarnings("MustBeClosedChecker") // close() closes it
   public static MappedFile open(Path path) {
     if (Files.isDirectory(path)) {
       throw new ModelFormatException(path + ": is a directory, not a model file");
