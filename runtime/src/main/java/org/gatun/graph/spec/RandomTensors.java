@@ -2,13 +2,13 @@ package org.gatun.graph.spec;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
+import org.gatun.tensor.codec.RandomBlocks;
 
 /** Random weights of a test case, kept for as long as the case. */
 public final class RandomTensors implements WeightSource {
@@ -24,16 +24,7 @@ public final class RandomTensors implements WeightSource {
   public Tensor add(String name, DType dtype, long rows, int cols) {
     MemorySegment data = Arena.ofAuto().allocate(Math.multiplyExact(rows, dtype.bytes(cols)), 64);
     double scale = rows == 1 ? 1 : 1 / Math.sqrt(cols);
-    for (long i = 0; i < rows * cols; i++) {
-      float v = (float) ((random.nextDouble() * 2 - 1) * scale);
-      switch (dtype) {
-        case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, v);
-        case F16 -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(v));
-        case BF16 ->
-            data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(v) >>> 16));
-        default -> throw new IllegalArgumentException("no random " + dtype);
-      }
-    }
+    RandomBlocks.fill(dtype, data, random, (float) (scale / Math.sqrt(3)));
     Tensor t = Tensor.dense(name, dtype, rows, cols, data);
     tensors.put(name, t);
     return t;
