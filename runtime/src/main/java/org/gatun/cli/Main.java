@@ -27,7 +27,8 @@ import picocli.CommandLine.ScopeType;
       InspectCommand.class,
       DevicesCommand.class,
       DoctorCommand.class,
-      ModelsCommand.class
+      ModelsCommand.class,
+      KernelsCommand.class
     },
     footer = {"", "Start with:  gatun run -p \"Once upon a time\""})
 public final class Main implements Runnable {

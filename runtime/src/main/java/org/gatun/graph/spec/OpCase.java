@@ -5,8 +5,10 @@ import java.util.Map;
 import org.gatun.attention.KvCodec;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Mask;
+import org.gatun.graph.Node;
 import org.gatun.graph.Sampling;
 import org.gatun.graph.StepLimits;
+import org.gatun.graph.Value;
 import org.gatun.tensor.WeightSource;
 
 /**
@@ -34,6 +36,23 @@ public record OpCase(
     List<Action> script,
     Tolerance tolerance,
     boolean product) {
+
+  /** Elements of all weights and of the inputs of all runs: what "smaller" means when a failure is shrunk. */
+  public long size() {
+    long elements = 0;
+    for (Node n : graph.nodes()) {
+      for (Value v : n.in()) {
+        elements += v.isWeight() ? v.rows().at(0, 0) * v.cols() : 0;
+      }
+    }
+    for (Action a : script) {
+      if (a instanceof Run r) {
+        elements += r.inputs().values().stream().mapToLong(x -> x.length).sum();
+        elements += r.sequences().stream().mapToLong(x -> x.tokens().length).sum();
+      }
+    }
+    return elements;
+  }
 
   /** One entry of a script. Sequences are named; a name appears on first use. */
   public sealed interface Action {}
