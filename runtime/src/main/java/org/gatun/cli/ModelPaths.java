@@ -2,7 +2,9 @@ package org.gatun.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.gatun.backend.Progress;
+import org.gatun.model.SpeedModel;
 
 /** Where models and derived files live. */
 final class ModelPaths {
@@ -12,6 +14,10 @@ final class ModelPaths {
     Path p = Path.of(nameOrPath);
     if (Files.exists(p)) {
       return p;
+    }
+    Optional<SpeedModel> speed = SpeedModel.named(nameOrPath);
+    if (speed.isPresent()) {
+      return speed.get().ensure(cacheDir(), progress);
     }
     throw new UsageException("no model '" + nameOrPath + "'");
   }
