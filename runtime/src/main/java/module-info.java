@@ -9,6 +9,7 @@ module org.gatun.runtime {
   requires tools.jackson.core;
 
   exports org.gatun.generate;
+  exports org.gatun.generate.golden;
   exports org.gatun.model.family;
   exports org.gatun.model;
   exports org.gatun.model.gguf;
