@@ -16,6 +16,7 @@ module org.gatun.runtime {
   exports org.gatun.tensor;
   exports org.gatun.tensor.codec;
   exports org.gatun.text;
+  exports org.gatun.store;
   exports org.gatun.graph;
   exports org.gatun.graph.op;
   exports org.gatun.graph.pass;

@@ -1,37 +1,34 @@
 package org.gatun.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.gatun.backend.Progress;
+import org.gatun.model.ModelFormatException;
 import org.gatun.model.SpeedModel;
+import org.gatun.store.ModelStore;
+import org.gatun.store.StoreException;
 
 /** Where models and derived files live. */
 final class ModelPaths {
   private ModelPaths() {}
 
   static Path resolve(String nameOrPath, Progress progress) {
-    Path p = Path.of(nameOrPath);
-    if (Files.exists(p)) {
-      return p;
-    }
     Optional<SpeedModel> speed = SpeedModel.named(nameOrPath);
-    if (speed.isPresent()) {
+    if (speed.isPresent() && !Files.exists(Path.of(nameOrPath))) {
       return speed.get().ensure(cacheDir(), progress);
     }
-    throw new UsageException("no model '" + nameOrPath + "'");
+    try {
+      return ModelStore.ofUser().resolve(nameOrPath, progress);
+    } catch (StoreException e) {
+      throw new ModelFormatException(String.valueOf(e.getMessage()), e);
+    } catch (IOException e) {
+      throw new ModelFormatException("model '" + nameOrPath + "': " + e, e);
+    }
   }
 
   static Path cacheDir() {
-    String home = System.getenv("GATUN_HOME");
-    if (home != null && !home.isEmpty()) {
-      return Path.of(home);
-    }
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path base =
-        xdg != null && !xdg.isEmpty()
-            ? Path.of(xdg)
-            : Path.of(System.getProperty("user.home"), ".cache");
-    return base.resolve("gatun");
+    return ModelStore.defaultHome();
   }
 }
