@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import java.nio.file.Path;
 import org.gatun.attention.KvCodec;
+import org.gatun.backend.Progress;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import picocli.CommandLine.Option;
@@ -26,13 +27,13 @@ final class EngineFlags {
       names = "--device",
       paramLabel = "ID",
       description = "Which device of the backend.",
-      defaultValue = "")
+      defaultValue = "${env:GATUN_DEVICE:-}")
   String device = "";
 
   @Option(
       names = {"-t", "--threads"},
       description = "Compute threads of the CPU backends (default: one per core).",
-      defaultValue = "0")
+      defaultValue = "${env:GATUN_THREADS:-0}")
   int threads;
 
   @Option(
@@ -51,6 +52,22 @@ final class EngineFlags {
 
   @Option(names = "--fallback", description = "Say why `auto` passed over each other backend.")
   boolean fallback;
+
+  @Option(
+      names = "--tp",
+      paramLabel = "N",
+      description =
+          "Tensor parallelism: split the model over N ranks, one process each (default: 1). Under"
+              + " mpirun, srun or torchrun their ranks are used.",
+      defaultValue = "${env:GATUN_TP:-1}")
+  int ranks;
+
+  @Option(
+      names = "--comm",
+      paramLabel = "NAME",
+      description = "How ranks talk: shm or mpi (default: shm on one host, else mpi).",
+      defaultValue = "${env:GATUN_COMM:-auto}")
+  String communicator = "auto";
 
   /** Loads the model for this many sessions. */
   Engine load(int sessions, int chunk, boolean profile) {
@@ -73,7 +90,10 @@ final class EngineFlags {
               .withKv(kv)
               .withCacheDir(ModelPaths.cacheDir())
               .withProfile(profile)
-              .withReports(bar, line -> System.err.println("gatun: " + line));
+              .withReports(RankGroup.isSilent() ? Progress.NONE : bar, line -> System.err.println("gatun: " + line));
+      if (ranks > 1) {
+        options = options.withGroup(RankGroup.of(ranks, communicator));
+      }
       return Engine.load(options);
     }
   }

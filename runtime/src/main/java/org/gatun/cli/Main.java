@@ -7,7 +7,10 @@ import java.nio.charset.StandardCharsets;
 import org.gatun.attention.KvFullException;
 import org.gatun.backend.BackendException;
 import org.gatun.generate.GenerationException;
+import org.gatun.graph.GraphException;
 import org.gatun.model.ModelFormatException;
+import org.gatun.parallel.CommunicatorException;
+import org.gatun.parallel.launch.RankGuard;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -27,6 +30,7 @@ import picocli.CommandLine.ScopeType;
       InspectCommand.class,
       DevicesCommand.class,
       DoctorCommand.class,
+      LaunchCommand.class,
       ModelsCommand.class,
       KernelsCommand.class
     },
@@ -46,6 +50,7 @@ public final class Main implements Runnable {
     PrintStream err = utf8(FileDescriptor.err);
     System.setOut(out);
     System.setErr(err);
+    RankGuard.install();
     int code = run(args);
     out.flush();
     err.flush();
@@ -74,6 +79,11 @@ public final class Main implements Runnable {
           System.err.println("gatun: " + explain(e));
           return e instanceof UsageException ? 2 : 1;
         });
+    cli.setExecutionStrategy(
+        parsed ->
+            TensorParallelRun.needsLauncher(parsed)
+                ? TensorParallelRun.start(parsed)
+                : new CommandLine.RunLast().execute(parsed));
     return cli.execute(args);
   }
 
@@ -89,6 +99,8 @@ public final class Main implements Runnable {
             || e instanceof GenerationException
             || e instanceof BackendException
             || e instanceof KvFullException
+            || e instanceof CommunicatorException
+            || e instanceof GraphException
             || e instanceof java.io.IOException;
     return expected
         ? oneLine(e)

@@ -254,7 +254,7 @@ final class RunCommand implements Callable<Integer> {
 
   private Request request() {
     try {
-      long s = seed == null ? System.nanoTime() : seed;
+      long s = seed == null ? RankGroup.seed() : seed;
       return new Request(maxTokens, temperature, topK, topP, minP, repeatPenalty, s, stop, false);
     } catch (IllegalArgumentException e) {
       throw new UsageException(String.valueOf(e.getMessage()));

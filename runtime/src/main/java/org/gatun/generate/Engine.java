@@ -20,8 +20,13 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Op;
 import org.gatun.graph.op.Sample;
 import org.gatun.graph.pass.Fusion;
+import org.gatun.graph.shard.ShardedGraph;
+import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
+import org.gatun.parallel.Communicator;
+import org.gatun.tensor.WeightSource;
 import org.gatun.text.Tokenizer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A loaded model on one device. Thread-safe: sessions on many threads share its steps. Closing it
@@ -33,14 +38,16 @@ public final class Engine implements AutoCloseable {
   private final Program program;
   private final StepLoop loop;
   private final int context;
+  private final @Nullable Communicator group;
   private boolean closed;
 
-  private Engine(Model model, Backend backend, Program program, StepLoop loop, int context) {
+  private Engine(Model model, Backend backend, Program program, StepLoop loop, int context, @Nullable Communicator group) {
     this.model = model;
     this.backend = backend;
     this.program = program;
     this.loop = loop;
     this.context = context;
+    this.group = group;
   }
 
   /** Loads a model with sensible defaults. */
@@ -87,7 +94,50 @@ public final class Engine implements AutoCloseable {
             options.sessions(),
             Math.max(16, options.sessions()),
             (int) slots);
-    Graph graph = withSampling(Fusion.apply(model.graph()));
+    Communicator group = joinGroup(model, options, context);
+    try {
+      return start(model, options, context, limits, group);
+    } catch (RuntimeException | Error e) {
+      if (group != null) {
+        // The others must not wait for a rank that will not come.
+        group.abort(String.valueOf(e.getMessage()));
+        group.close();
+      }
+      throw e;
+    }
+  }
+
+  private static @Nullable Communicator joinGroup(
+      Model model, EngineOptions options, int context) {
+    if (options.group() == null) {
+      return null;
+    }
+    if (options.sessions() != 1) {
+      throw new GenerationException("tensor parallelism serves one session, not " + options.sessions());
+    }
+    return options
+        .group()
+        .apply(
+            "gatun 1, %s, %s, %s KV, context %d, chunk %d"
+                .formatted(
+                    model.config().family(),
+                    model.weights().key(),
+                    options.kv().name(),
+                    context,
+                    options.chunk()));
+  }
+
+  private static Engine start(
+      Model model,
+      EngineOptions options,
+      int context,
+      StepLimits limits,
+      @Nullable Communicator group) {
+    ShardedGraph part =
+        group == null
+            ? TensorParallel.shard(model.graph(), 0, 1)
+            : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
+    Graph graph = withSampling(Fusion.apply(part.graph()));
     MemoryCheck.require(model, graph, limits, options);
     int pages = options.sessions() * Math.ceilDiv(context, KvStore.PAGE_SLOTS);
     CompileOptions compile =
@@ -98,11 +148,13 @@ public final class Engine implements AutoCloseable {
             options.cacheDir(),
             options.profile(),
             false,
-            options.progress());
+            options.progress(),
+            group);
+    WeightSource weights = part.weights(model.weights());
     BackendException last = null;
     for (BackendProvider p : candidates(options)) {
       try {
-        return open(p, model, graph, compile, options, context);
+        return open(p, model, graph, weights, compile, options, context);
       } catch (BackendException e) {
         if (!options.backend().equals("auto")) {
           throw e;
@@ -118,14 +170,15 @@ public final class Engine implements AutoCloseable {
       BackendProvider p,
       Model model,
       Graph graph,
+      WeightSource weights,
       CompileOptions compile,
       EngineOptions options,
       int context) {
     Backend backend = p.open(new BackendOptions(options.device(), options.threads()));
     try {
-      Program program = backend.compile(graph, model.weights(), compile);
+      Program program = backend.compile(graph, weights, compile);
       StepLoop loop = new StepLoop(program, compile.limits(), model.config().vocabulary());
-      return new Engine(model, backend, program, loop, context);
+      return new Engine(model, backend, program, loop, context, compile.communicator());
     } catch (RuntimeException | Error e) {
       backend.close();
       throw e;
@@ -244,6 +297,9 @@ public final class Engine implements AutoCloseable {
     loop.close();
     program.close();
     backend.close();
+    if (group != null) {
+      group.close();
+    }
     model.close();
   }
 }

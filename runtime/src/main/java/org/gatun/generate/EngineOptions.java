@@ -1,8 +1,10 @@
 package org.gatun.generate;
 
 import java.nio.file.Path;
+import java.util.function.Function;
 import org.gatun.attention.KvCodec;
 import org.gatun.backend.Progress;
+import org.gatun.parallel.Communicator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param profile whether to measure each op
  * @param progress told about repacking and uploads
  * @param notice told, in one line, when {@code auto} passes over a backend that failed to start
+ * @param group joins this rank's group, given what all ranks must agree on; null for one rank
  */
 public record EngineOptions(
     Path model,
@@ -33,7 +36,8 @@ public record EngineOptions(
     @Nullable Path cacheDir,
     boolean profile,
     Progress progress,
-    java.util.function.Consumer<String> notice) {
+    java.util.function.Consumer<String> notice,
+    @Nullable Function<String, Communicator> group) {
 
   /** The context of a session when none is asked for. */
   public static final int DEFAULT_CONTEXT = 4096;
@@ -41,55 +45,68 @@ public record EngineOptions(
   /** Sensible defaults for this model: best backend, f16 KV, four sessions, no cache directory. */
   public static EngineOptions of(Path model) {
     return new EngineOptions(
-        model, "auto", "", 0, 0, 4, 512, KvCodec.F16, null, false, Progress.NONE, line -> {});
+        model, "auto", "", 0, 0, 4, 512, KvCodec.F16, null, false, Progress.NONE, line -> {}, null);
   }
 
   /** The same on this backend. */
   public EngineOptions withBackend(String name, String device, int threads) {
     return new EngineOptions(
         model, name, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice);
+        notice,
+        group);
   }
 
   /** The same with this context length and number of sessions. */
   public EngineOptions withContext(int context, int sessions) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice);
+        notice,
+        group);
   }
 
   /** The same with this prefill chunk. */
   public EngineOptions withChunk(int rows) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, rows, kv, cacheDir, profile, progress,
-        notice);
+        notice,
+        group);
   }
 
   /** The same with this KV storage. */
   public EngineOptions withKv(KvCodec codec) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, codec, cacheDir, profile,
-        progress, notice);
+        progress, notice,
+        group);
   }
 
   /** The same with files kept here. */
   public EngineOptions withCacheDir(@Nullable Path dir) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, dir, profile, progress,
-        notice);
+        notice,
+        group);
   }
 
   /** The same, measuring each op. */
   public EngineOptions withProfile(boolean on) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, on, progress,
-        notice);
+        notice,
+        group);
   }
 
   /** The same, reporting to these. */
   public EngineOptions withReports(Progress progress, java.util.function.Consumer<String> notice) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice);
+        notice,
+        group);
+  }
+
+  /** The same as one rank of a tensor-parallel group. */
+  public EngineOptions withGroup(Function<String, Communicator> group) {
+    return new EngineOptions(
+        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress, notice, group);
   }
 }

@@ -1,0 +1,63 @@
+package org.gatun.cli;
+
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.util.Optional;
+import java.util.function.Function;
+import org.gatun.parallel.Communicator;
+import org.gatun.parallel.CommunicatorException;
+import org.gatun.parallel.Communicators;
+import org.gatun.parallel.GroupSpec;
+import org.gatun.parallel.RankEnvironment;
+
+/** This process as one rank of a tensor-parallel run. */
+final class RankGroup {
+  private static final long GRACE_MILLIS = 2000;
+
+  private RankGroup() {}
+
+  /** Joins the group that the environment describes, once the model is known. */
+  static Function<String, Communicator> of(int ranks, String communicator) {
+    RankEnvironment env =
+        RankEnvironment.detect()
+            .orElseThrow(
+                () -> new UsageException("--tp " + ranks + " needs ranks; start with gatun-launch"));
+    if (env.worldSize() != ranks) {
+      throw new UsageException(
+          "--tp is " + ranks + ", but " + env.launcher() + " started " + env.worldSize() + " ranks");
+    }
+    if (env.rank() > 0) {
+      // All ranks compute the same answer; one says it.
+      System.setOut(new PrintStream(OutputStream.nullOutputStream()));
+    }
+    String name = communicator.equals("auto") ? (env.oneHost() ? "shm" : "mpi") : communicator;
+    return identity ->
+        Communicators.open(
+            name,
+            GroupSpec.of(env.rank(), env.worldSize(), env.job(), identity)
+                .withOnFailure(RankGroup::endSoon));
+  }
+
+  /** True on every rank but the first. */
+  static boolean isSilent() {
+    return RankEnvironment.detect().map(e -> e.rank() > 0).orElse(false);
+  }
+
+  /** A seed that all ranks of a run share and that differs from run to run. */
+  static long seed() {
+    Optional<RankEnvironment> env = RankEnvironment.detect();
+    return env.isPresent() ? env.get().job().hashCode() : System.nanoTime();
+  }
+
+  /** A rank in the middle of long work ends too, even where it would not soon reach a collective. */
+  private static void endSoon(CommunicatorException failure) {
+    try {
+      Thread.sleep(GRACE_MILLIS);
+    } catch (InterruptedException e) {
+      return;
+    }
+    System.err.println("gatun: " + failure.getMessage());
+    System.err.flush();
+    Runtime.getRuntime().halt(1);
+  }
+}
