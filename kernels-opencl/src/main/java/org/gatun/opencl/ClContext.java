@@ -1,0 +1,89 @@
+package org.gatun.opencl;
+
+import static org.gatun.bindings.opencl.opencl_h.*;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A context on one device; creates and counts every OpenCL object, so that leaks show. */
+final class ClContext implements AutoCloseable {
+  /** Objects of all contexts of this process that were created and not yet released. */
+  private static final AtomicInteger LIVE = new AtomicInteger();
+
+  private final ClDevice device;
+  private final MemorySegment handle;
+  private final AtomicLong bytes = new AtomicLong();
+
+  ClContext(ClDevice device) {
+    this.device = device;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
+      MemorySegment ids = arena.allocateFrom(ValueLayout.ADDRESS, device.id());
+      handle =
+          clCreateContext(
+              MemorySegment.NULL, 1, ids, MemorySegment.NULL, MemorySegment.NULL, status);
+      created(status, "creating a context on " + device.name());
+    }
+  }
+
+  /** Live OpenCL objects that Gatun made in this process. */
+  static int liveObjects() {
+    return LIVE.get();
+  }
+
+  ClDevice device() {
+    return device;
+  }
+
+  MemorySegment handle() {
+    return handle;
+  }
+
+  /** Bytes in buffers that are not yet freed. */
+  long bytes() {
+    return bytes.get();
+  }
+
+  /** Counts an object whose creation returned this status. */
+  void created(MemorySegment status, String action) {
+    ClException.check(status.get(ValueLayout.JAVA_INT, 0), action);
+    LIVE.incrementAndGet();
+  }
+
+  /** Counts a released object. */
+  void released(int status, String action) {
+    LIVE.decrementAndGet();
+    ClException.check(status, action);
+  }
+
+  /** A read-write buffer; {@code what} names it in errors. */
+  ClBuffer buffer(String what, long size) {
+    long padded = Math.max(64, size);
+    if (padded > device.maxAllocBytes()) {
+      throw new org.gatun.backend.BackendException(
+          what + " needs one buffer of " + (padded >> 20) + " MiB and " + device.name().trim()
+              + " allows " + (device.maxAllocBytes() >> 20)
+              + " MiB; use a smaller --ctx-size or model");
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
+      MemorySegment mem =
+          clCreateBuffer(handle, CL_MEM_READ_WRITE(), padded, MemorySegment.NULL, status);
+      created(status, "allocating " + (padded >> 10) + " KiB for " + what);
+      bytes.addAndGet(padded);
+      return new ClBuffer(this, mem, padded);
+    }
+  }
+
+  void freed(long size) {
+    bytes.addAndGet(-size);
+  }
+
+  @Override
+  public void close() {
+    released(clReleaseContext(handle), "releasing a context");
+  }
+}

@@ -1,0 +1,75 @@
+package org.gatun.opencl;
+
+import static org.gatun.bindings.opencl.opencl_h.*;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** An in-order queue. One thread uses it at a time. */
+final class ClQueue implements AutoCloseable {
+  private static final MemorySegment NULL = MemorySegment.NULL;
+
+  private final ClContext context;
+  private final MemorySegment handle;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment pattern = arena.allocate(ValueLayout.JAVA_INT);
+
+  ClQueue(ClContext context, boolean profiling) {
+    this.context = context;
+    MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
+    handle =
+        clCreateCommandQueue(
+            context.handle(),
+            context.device().id(),
+            profiling ? CL_QUEUE_PROFILING_ENABLE() : 0,
+            status);
+    context.created(status, "creating a queue");
+  }
+
+  ClContext context() {
+    return context;
+  }
+
+  MemorySegment handle() {
+    return handle;
+  }
+
+  /** Copies host bytes to a buffer; they are free for reuse when this returns if blocking. */
+  void write(ClBuffer to, long offset, MemorySegment from, long size, boolean blocking) {
+    ClException.check(
+        clEnqueueWriteBuffer(
+            handle, to.handle(), blocking ? 1 : 0, offset, size, from, 0, NULL, NULL),
+        "writing to the device");
+  }
+
+  /** Copies device bytes to the host and waits for them. */
+  void read(ClBuffer from, long offset, MemorySegment to, long size) {
+    ClException.check(
+        clEnqueueReadBuffer(handle, from.handle(), 1, offset, size, to, 0, NULL, NULL),
+        "reading from the device");
+  }
+
+  /** Fills whole words of a buffer. */
+  void fill(ClBuffer buffer, int word) {
+    pattern.set(ValueLayout.JAVA_INT, 0, word);
+    ClException.check(
+        clEnqueueFillBuffer(
+            handle, buffer.handle(), pattern, 4, 0, buffer.size() & ~3L, 0, NULL, NULL),
+        "filling a buffer");
+  }
+
+  void flush() {
+    ClException.check(clFlush(handle), "submitting work");
+  }
+
+  void finish() {
+    ClException.check(clFinish(handle), "waiting for the device");
+  }
+
+  @Override
+  public void close() {
+    context.released(clReleaseCommandQueue(handle), "releasing a queue");
+    arena.close();
+  }
+}

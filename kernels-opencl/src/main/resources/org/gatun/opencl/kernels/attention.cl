@@ -1,0 +1,129 @@
+// FlashAttention (Dao 2023, arXiv 2307.08691) over paged KV, split along the keys for decode
+// (flash-decoding) and merged by log-sum-exp. HEADS, KV_HEADS, DIM, QT are compile-time.
+//
+// A tile is QT query rows that share one KV head: rows of one sequence × the G heads of the group,
+// flattened as f = row · G + head. Tiles never cross sequences. Splits cut a tile's pages.
+#define G (HEADS / KV_HEADS)
+
+typedef struct {
+  int seq, first, count;         // sequence, first flattened row, rows in the tile
+  int rowStart, rowCount, base;  // the sequence's rows; base: slots before the step
+  int length, table, positions;
+  int from, to;                  // slots that any row may see
+} Tile;
+
+inline Tile find_tile(const global int *step, int4 lim, int index, int window) {
+  Tile t;
+  int sequences = step[STEP_SEQUENCES];
+  t.seq = 0;
+  t.rowCount = SEQ_FIELD(step, lim, SEQ_ROW_COUNT, 0);
+  for (; t.seq < sequences - 1; t.seq++) {
+    int tiles = (t.rowCount * G + QT - 1) / QT;
+    if (index < tiles) {
+      break;
+    }
+    index -= tiles;
+    t.rowCount = SEQ_FIELD(step, lim, SEQ_ROW_COUNT, t.seq + 1);
+  }
+  t.first = index * QT;
+  t.count = clamp(t.rowCount * G - t.first, 0, QT);
+  t.rowStart = SEQ_FIELD(step, lim, SEQ_ROW_START, t.seq);
+  t.length = SEQ_FIELD(step, lim, SEQ_KV_LENGTH, t.seq);
+  t.base = t.length - t.rowCount;
+  t.table = PAGE_BASE(lim) + SEQ_FIELD(step, lim, SEQ_TABLE, t.seq);
+  t.positions = SEQ_FIELD(step, lim, SEQ_POSITIONS, t.seq);
+  t.from = 0;
+  t.to = t.length;
+  int causal = SEQ_FIELD(step, lim, SEQ_MASK, t.seq) == MASK_CAUSAL;
+  if (causal) {
+    t.to = min(t.length, t.base + (t.first + t.count - 1) / G + 1);
+  }
+  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, slots are positions
+    t.from = max(0, ROW_FIELD(step, lim, ROW_POSITION, t.rowStart + t.first / G) - window + 1);
+  }
+  return t;
+}
+
+// Whether flattened row f of the tile's sequence sees a slot.
+inline bool visible(const global int *step, int4 lim, const Tile *t, int f, int slot, int window) {
+  int i = f / G;
+  if (slot >= t->length) {
+    return false;
+  }
+  if (window > 0) {
+    int at = t->positions < 0 ? slot : step[POSITION_BASE(lim) + t->positions + slot];
+    if (ROW_FIELD(step, lim, ROW_POSITION, t->rowStart + i) - at >= window) {
+      return false;
+    }
+  }
+  int j = slot - t->base;
+  if (j < 0) {
+    return true;
+  }
+  int mask = SEQ_FIELD(step, lim, SEQ_MASK, t->seq);
+  if (mask == MASK_EXPLICIT) {
+    int word = SEQ_FIELD(step, lim, SEQ_MASK_OFFSET, t->seq) + i * ((t->rowCount + 31) / 32) + j / 32;
+    return as_uint(step[MASK_BASE(lim) + word]) >> (j % 32) & 1u;
+  }
+  return mask == MASK_FULL || j <= i;
+}
+
+// Whether every row of the tile sees all of a page, so that no mask is needed.
+inline bool interior(const global int *step, int4 lim, const Tile *t, int page, int window) {
+  bool old = (page + 1) * PAGE <= t->base;
+  if (window == 0 || !old) {
+    return old;
+  }
+  int last = ROW_FIELD(step, lim, ROW_POSITION, t->rowStart + (t->first + t->count - 1) / G);
+  return SEQ_FIELD(step, lim, SEQ_MASK, t->seq) == MASK_CAUSAL && t->positions < 0 && last - page * PAGE < window;
+}
+
+// Split `split` of `splits`: its pages are [x, y).
+inline int2 split_pages(const Tile *t, int split, int splits) {
+  int a = t->from / PAGE;
+  int b = (t->to + PAGE - 1) / PAGE;
+  int each = (b - a + splits - 1) / splits;
+  int x = min(b, a + split * each);
+  return (int2)(x, min(b, x + each));
+}
+
+// Merges a row's splits; one work-item per (flattened row of a tile, KV head, tile).
+//   parts [tile][kv head][split][QT][DIM + 2]: unscaled output, then maximum and sum
+kernel void combine(const global int *step, int4 lim, const global float *parts, global float *o, global float *lse,
+    int splits) {
+  int i = get_global_id(0);
+  int head = get_global_id(1);
+  int index = get_global_id(2);
+  if (i >= QT) {
+    return;
+  }
+  Tile t = find_tile(step, lim, index, 0);
+  if (i >= t.count) {
+    return;
+  }
+  const global float *p = parts + ((long)(index * KV_HEADS + head) * splits * QT + i) * (DIM + 2);
+  long stride = (long)QT * (DIM + 2);
+  float maximum = -INFINITY;
+  for (int s = 0; s < splits; s++) {
+    maximum = fmax(maximum, p[s * stride + DIM]);
+  }
+  float sum = 0;
+  for (int s = 0; s < splits; s++) {
+    float m = p[s * stride + DIM];
+    sum += m == -INFINITY ? 0 : p[s * stride + DIM + 1] * exp(m - maximum);
+  }
+  long row = t.rowStart + (t.first + i) / G;
+  int h = head * G + (t.first + i) % G;
+  global float *out = o + (row * HEADS + h) * DIM;
+  for (int d = 0; d < DIM; d++) {
+    float v = 0;
+    for (int s = 0; s < splits; s++) {
+      float m = p[s * stride + DIM];
+      v += m == -INFINITY ? 0 : p[s * stride + d] * exp(m - maximum);
+    }
+    out[d] = sum > 0 ? v / sum : 0;
+  }
+  if (lse) {
+    lse[row * HEADS + h] = sum > 0 ? maximum + log(sum) : -INFINITY;
+  }
+}

@@ -1,0 +1,115 @@
+// One work-item per (tile, KV head, split). Lanes are slots for S = Q Kᵀ and elements for O = P V:
+// no horizontal sums but for the maximum and the sum of a row.
+#define CHUNKS (DIM / 16)
+
+kernel void attention(const global int *step, int4 lim, const global float *restrict q, const global KV *restrict keys,
+    const global KV *restrict values, global float *o, global float *lse, global float *parts, float scale, int window,
+    float softCap, int splits) {
+  int index = get_global_id(0);
+  int head = get_global_id(1);
+  int split = get_global_id(2);
+  Tile t = find_tile(step, lim, index, window);
+  int2 pages = split_pages(&t, split, splits);
+  float qt[DIM * QT];             // [element][query], scaled: a broadcast has a constant offset
+  float16 acc[CHUNKS * QT];       // [chunk][query]
+  float p[QT * PAGE];             // [query][slot]
+  float maximum[QT];
+  float sum[QT];
+  for (int i = 0; i < QT; i++) {
+    maximum[i] = -INFINITY;
+    sum[i] = 0;
+    int f = min(t.first + i, max(0, t.rowCount * G - 1));
+    const global float *from = q + ((long)(t.rowStart + f / G) * HEADS + head * G + f % G) * DIM;
+    for (int d = 0; d < DIM; d++) {
+      qt[d * QT + i] = from[d] * scale;
+    }
+  }
+  for (int i = 0; i < CHUNKS * QT; i++) {
+    acc[i] = 0;
+  }
+  for (int page = pages.x; page < pages.y; page++) {
+    long at = ((long)step[t.table + page] * KV_HEADS + head) * DIM * PAGE;
+    const global KV *kp = keys + at;
+    const global KV *vp = values + at;
+    int slots = min(PAGE, t.to - page * PAGE);
+    bool masked = !interior(step, lim, &t, page, window) || slots < PAGE;
+    for (int c = 0; c < PAGE / 16; c++) {
+      float16 s[QT];
+      for (int i = 0; i < QT; i++) {
+        s[i] = 0;
+      }
+      for (int d = 0; d < DIM; d++) {
+        float16 k = KV_LOAD16(kp + d * PAGE + c * 16);
+        _Pragma("unroll") for (int i = 0; i < QT; i++) {
+          s[i] = fma((float16)(qt[d * QT + i]), k, s[i]);
+        }
+      }
+      for (int i = 0; i < QT; i++) {
+        vstore16(softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i], 0, p + i * PAGE + c * 16);
+      }
+    }
+    if (masked) {
+      for (int i = 0; i < QT; i++) {
+        for (int j = 0; j < PAGE; j++) {
+          bool see = i < t.count && visible(step, lim, &t, t.first + i, page * PAGE + j, window);
+          p[i * PAGE + j] = see ? p[i * PAGE + j] : -INFINITY;
+        }
+      }
+    }
+    float correction[QT];
+    for (int i = 0; i < QT; i++) {
+      float16 a = vload16(0, p + i * PAGE);
+      float16 b = vload16(1, p + i * PAGE);
+      float16 c = vload16(2, p + i * PAGE);
+      float16 d = vload16(3, p + i * PAGE);
+      float m = fmax(maximum[i], max16(fmax(fmax(a, b), fmax(c, d))));
+      float shift = m == -INFINITY ? 0 : m;
+      correction[i] = exp(maximum[i] - shift);
+      maximum[i] = m;
+      a = exp(a - shift);
+      b = exp(b - shift);
+      c = exp(c - shift);
+      d = exp(d - shift);
+      sum[i] = sum[i] * correction[i] + sum16((a + b) + (c + d));
+      vstore16(a, 0, p + i * PAGE);
+      vstore16(b, 1, p + i * PAGE);
+      vstore16(c, 2, p + i * PAGE);
+      vstore16(d, 3, p + i * PAGE);
+    }
+    for (int c = 0; c < CHUNKS; c++) {
+      float16 r[QT];
+      for (int i = 0; i < QT; i++) {
+        r[i] = acc[c * QT + i] * correction[i];
+      }
+      for (int j = 0; j < slots; j++) { // slots behind the last may hold anything, NaN too
+        float16 v = KV_LOAD16(vp + j * DIM + c * 16);
+        _Pragma("unroll") for (int i = 0; i < QT; i++) {
+          r[i] = fma((float16)(p[i * PAGE + j]), v, r[i]);
+        }
+      }
+      for (int i = 0; i < QT; i++) {
+        acc[c * QT + i] = r[i];
+      }
+    }
+  }
+  for (int i = 0; i < t.count; i++) {
+    if (splits > 1) {
+      global float *out = parts + (((long)(index * KV_HEADS + head) * splits + split) * QT + i) * (DIM + 2);
+      for (int c = 0; c < CHUNKS; c++) {
+        vstore16(acc[c * QT + i], c, out);
+      }
+      out[DIM] = maximum[i];
+      out[DIM + 1] = sum[i];
+    } else {
+      int f = t.first + i;
+      long row = (long)(t.rowStart + f / G) * HEADS + head * G + f % G;
+      float inverse = sum[i] > 0 ? 1 / sum[i] : 0;
+      for (int c = 0; c < CHUNKS; c++) {
+        vstore16(acc[c * QT + i] * inverse, c, o + row * DIM);
+      }
+      if (lse) {
+        lse[row] = sum[i] > 0 ? maximum[i] + log(sum[i]) : -INFINITY;
+      }
+    }
+  }
+}

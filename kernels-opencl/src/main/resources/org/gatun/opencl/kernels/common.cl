@@ -1,0 +1,41 @@
+// The step descriptor as Step.java lays it out; `lim` = (rows, logit rows, sequences, pages) limits.
+#define STEP_ROWS 0
+#define STEP_SEQUENCES 1
+#define STEP_LOGIT_ROWS 2
+#define STEP_HEADER 16
+#define ROW_FIELD(step, lim, f, r) (step)[STEP_HEADER + (f) * (lim).x + (r)]
+#define LOGIT_BASE(lim) (STEP_HEADER + 6 * (lim).x)
+#define LOGIT_FIELD(step, lim, f, l) (step)[LOGIT_BASE(lim) + (f) * (lim).y + (l)]
+#define SEQ_BASE(lim) (LOGIT_BASE(lim) + 6 * (lim).y)
+#define SEQ_FIELD(step, lim, f, s) (step)[SEQ_BASE(lim) + (f) * (lim).z + (s)]
+#define PAGE_BASE(lim) (SEQ_BASE(lim) + 7 * (lim).z)
+#define MASK_BASE(lim) (PAGE_BASE(lim) + (lim).w)
+#define MASK_SIDE(lim) min((lim).x, 256)
+#define POSITION_BASE(lim) (MASK_BASE(lim) + MASK_SIDE(lim) * ((MASK_SIDE(lim) + 31) / 32))
+enum { ROW_TOKEN, ROW_SEQUENCE, ROW_POSITION, ROW_SLOT, ROW_ADAPTER, ROW_LOGIT };
+enum { LOGIT_ROW, LOGIT_TEMPERATURE, LOGIT_TOP_K, LOGIT_TOP_P, LOGIT_MIN_P, LOGIT_UNIFORM };
+enum { SEQ_ROW_START, SEQ_ROW_COUNT, SEQ_KV_LENGTH, SEQ_TABLE, SEQ_MASK, SEQ_MASK_OFFSET, SEQ_POSITIONS };
+enum { MASK_CAUSAL, MASK_FULL, MASK_EXPLICIT };
+#define PAGE 64
+
+// Half to float by bits (finite values exact, denormals included): baseline OpenCL 1.2 drivers turn
+// vload_half into a call per lane.
+#define HALF_SCALE 0x1p112f
+float half_bits(uint h) {
+  return as_float(as_uint(as_float((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
+}
+float16 half_bits16(uint16 h) {
+  return as_float16(as_uint16(as_float16((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
+}
+float sum16(float16 v) {
+  float8 a = v.lo + v.hi;
+  float4 b = a.lo + a.hi;
+  float2 c = b.lo + b.hi;
+  return c.x + c.y;
+}
+float max16(float16 v) {
+  float8 a = fmax(v.lo, v.hi);
+  float4 b = fmax(a.lo, a.hi);
+  float2 c = fmax(b.lo, b.hi);
+  return fmax(c.x, c.y);
+}

@@ -1,0 +1,127 @@
+// y = x Wᵀ on a CPU: one work-item holds 16 rows of W in a vector and NT tokens in accumulators.
+//
+//            x packed: [tile][k][NT]             acc[NT] of 16 rows
+//   W block ──decode──▶ 16 rows of column k ──▶ acc[t] += w · x[k][t]
+//
+// NT 1 reads x as it is (decode); larger NT reuse a decoded column NT times (prefill).
+#if NT == 1
+#define CHAINS 4   // independent sums hide the latency of the multiply-add
+#elif NT == 2
+#define CHAINS 2
+#else
+#define CHAINS 1
+#endif
+#define BLOCK_BYTES (HEAD_BYTES + 64 * WORDS)
+
+// Accumulates one group's product into acc[NT].
+inline void product(const global uchar *restrict p, const global float *restrict x, int blocks, float16 *acc) {
+  float16 sum[CHAINS * NT];
+  for (int i = 0; i < CHAINS * NT; i++) {
+    sum[i] = 0;
+  }
+  for (int b = 0; b < blocks; b++, p += BLOCK_BYTES) {
+    for (int s = 0; s < BLOCK / SEG; s++, x += SEG * NT) {
+#if defined(AFFINE)
+      float16 scale = SCALE(p, s);
+      float16 minimum = MINIMUM(p, s);
+#define VALUE(q) (scale * (q) - minimum)
+#elif defined(UNSCALED)
+#define VALUE(q) (q)
+#elif NT > 2
+      float16 scale = SCALE(p, s);
+#define VALUE(q) (scale * (q))
+#else
+#define VALUE(q) (q)
+#define SCALE_LAST
+      float16 part[CHAINS * NT];
+      for (int i = 0; i < CHAINS * NT; i++) {
+        part[i] = 0;
+      }
+#endif
+#ifdef SCALE_LAST
+#define SUM part
+#else
+#define SUM sum
+#endif
+#define EMIT(c, q) { float16 w = VALUE(q); \
+      _Pragma("unroll") for (int t = 0; t < NT; t++) { \
+        SUM[(c) % CHAINS * NT + t] = fma(w, (float16)(x[(c) * NT + t]), SUM[(c) % CHAINS * NT + t]); } }
+      DECODE(p, s)
+#undef EMIT
+#ifdef SCALE_LAST
+      float16 scale = SCALE(p, s);
+      for (int t = 0; t < NT; t++) {
+        float16 total = part[t];
+        for (int c = 1; c < CHAINS; c++) {
+          total += part[c * NT + t];
+        }
+        sum[t] = fma(scale, total, sum[t]);
+      }
+#endif
+    }
+  }
+  for (int t = 0; t < NT; t++) {
+    acc[t] = sum[t];
+    for (int c = 1; c < CHAINS; c++) {
+      acc[t] += sum[c * NT + t];
+    }
+  }
+}
+
+inline float16 activate(float16 g) {
+#if GATED == 2
+  return 0.5f * g * (1 + tanh(0.7978845608028654f * (g + 0.044715f * g * g * g)));
+#else
+  return g / (1 + exp(-g));
+#endif
+}
+
+// Work-items: (runs of `run` groups, token tiles). `counter`: the header field with the row count.
+kernel void project(const global int *step, int counter, const global uchar *restrict w,
+    const global uchar *restrict w2, const global float *restrict xp, global float *restrict y,
+    const global float *bias, int outs, int blocks, int run) {
+  int rows = step[counter];
+  int tile = get_global_id(1);
+  int groups = (outs + 15) / 16;
+  const global float *x = xp + (long)tile * blocks * BLOCK * NT;
+  int end = min(groups, (int)(get_global_id(0) + 1) * run);
+  for (int g = get_global_id(0) * run; g < end; g++) {
+    long at = (long)g * blocks * BLOCK_BYTES;
+    float16 acc[NT];
+    product(w + at, x, blocks, acc);
+#if GATED
+    // The gate waits in y while the second product has the registers.
+    float16 gate[NT];
+    for (int t = 0; t < NT; t++) {
+      gate[t] = acc[t];
+    }
+    product(w2 + at, x, blocks, acc);
+#endif
+    float16 b = 0;
+    int lanes = min(16, outs - 16 * g);
+    if (bias) {
+      float tail[16];
+      for (int i = 0; i < 16; i++) {
+        tail[i] = i < lanes ? bias[16 * g + i] : 0;
+      }
+      b = vload16(0, tail);
+    }
+    for (int t = 0; t < NT && tile * NT + t < rows; t++) {
+      global float *out = y + (long)(tile * NT + t) * outs + 16 * g;
+#if GATED
+      float16 v = activate(gate[t]) * acc[t];
+#else
+      float16 v = acc[t] + b;
+#endif
+      if (lanes == 16) {
+        vstore16(v, 0, out);
+      } else {
+        float tail[16];
+        vstore16(v, 0, tail);
+        for (int i = 0; i < lanes; i++) {
+          out[i] = tail[i];
+        }
+      }
+    }
+  }
+}
