@@ -2,4 +2,7 @@
 module org.gatun.opencl {
   requires org.gatun.bindings;
   requires org.gatun.runtime;
+
+  provides org.gatun.backend.BackendProvider with
+      org.gatun.opencl.OpenClBackendProvider;
 }

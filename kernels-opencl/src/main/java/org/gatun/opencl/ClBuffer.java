@@ -1,20 +1,24 @@
 package org.gatun.opencl;
 
-import static org.gatun.bindings.opencl.opencl_h.clReleaseMemObject;
+import static org.gatun.bindings.opencl.opencl_h.*;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /** A device buffer. */
 final class ClBuffer implements AutoCloseable {
   private final ClContext context;
   private final MemorySegment handle;
   private final long size;
+  private final boolean owner;
   private boolean closed;
 
-  ClBuffer(ClContext context, MemorySegment handle, long size) {
+  ClBuffer(ClContext context, MemorySegment handle, long size, boolean owner) {
     this.context = context;
     this.handle = handle;
     this.size = size;
+    this.owner = owner;
   }
 
   MemorySegment handle() {
@@ -25,11 +29,26 @@ final class ClBuffer implements AutoCloseable {
     return size;
   }
 
+  /** A view of some bytes; closed before its parent. */
+  ClBuffer slice(long offset, long bytes) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
+      MemorySegment region = arena.allocateFrom(ValueLayout.JAVA_LONG, offset, bytes);
+      MemorySegment sub =
+          clCreateSubBuffer(
+              handle, CL_MEM_READ_WRITE(), CL_BUFFER_CREATE_TYPE_REGION(), region, status);
+      context.created(status, "slicing a buffer");
+      return new ClBuffer(context, sub, bytes, false);
+    }
+  }
+
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      context.freed(size);
+      if (owner) {
+        context.freed(size);
+      }
       context.released(clReleaseMemObject(handle), "freeing a buffer");
     }
   }

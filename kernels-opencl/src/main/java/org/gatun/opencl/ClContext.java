@@ -74,7 +74,7 @@ final class ClContext implements AutoCloseable {
           clCreateBuffer(handle, CL_MEM_READ_WRITE(), padded, MemorySegment.NULL, status);
       created(status, "allocating " + (padded >> 10) + " KiB for " + what);
       bytes.addAndGet(padded);
-      return new ClBuffer(this, mem, padded);
+      return new ClBuffer(this, mem, padded, true);
     }
   }
 

@@ -50,6 +50,12 @@ final class ClKernel implements AutoCloseable {
   }
 
   /** Sets the next argument. */
+  ClKernel arg(long value) {
+    argument.set(ValueLayout.JAVA_LONG, 0, value);
+    return set(8, argument);
+  }
+
+  /** Sets the next argument. */
   ClKernel arg(float value) {
     argument.set(ValueLayout.JAVA_FLOAT, 0, value);
     return set(4, argument);
@@ -62,11 +68,6 @@ final class ClKernel implements AutoCloseable {
     argument.setAtIndex(ValueLayout.JAVA_INT, 2, c);
     argument.setAtIndex(ValueLayout.JAVA_INT, 3, d);
     return set(16, argument);
-  }
-
-  /** Sets the next argument to this many bytes of local memory. */
-  ClKernel localBytes(long bytes) {
-    return set(bytes, NULL);
   }
 
   /** The next argument set is this one. */

@@ -36,7 +36,7 @@ kernel void gather_rows(const global int *step, int4 lim, const global float *x,
 
 // One work-item per (pair of elements, row), over all heads, so that sine and cosine are taken once.
 kernel void rope(const global int *step, int4 lim, const global float *x, global float *y,
-    const global float *frequency, int cols, int headDim, int rotaryDim, int interleaved) {
+    const global float2 *turns, int cols, int headDim, int rotaryDim, int interleaved) {
   int i = get_global_id(0);
   int row = get_global_id(1);
   int half_ = rotaryDim / 2;
@@ -51,9 +51,13 @@ kernel void rope(const global int *step, int4 lim, const global float *x, global
     }
     return;
   }
-  float angle = ROW_FIELD(step, lim, ROW_POSITION, row) * frequency[i];
-  float c = cos(angle);
-  float s = sin(angle);
+  // Turns per position come as high and low parts, and whole turns are dropped before rounding, so
+  // that a far position keeps its angle.
+  float position = ROW_FIELD(step, lim, ROW_POSITION, row);
+  float p = position * turns[i].x;
+  float turn = (p - rint(p)) + (fma(position, turns[i].x, -p) + position * turns[i].y);
+  float c = cospi(2 * turn);
+  float s = sinpi(2 * turn);
   int a = interleaved ? 2 * i : i;
   int b = interleaved ? a + 1 : a + half_;
   for (int h = 0; h < cols; h += headDim) {

@@ -1,0 +1,136 @@
+package org.gatun.opencl;
+
+import java.util.List;
+import org.gatun.attention.AttentionPlan;
+import org.gatun.graph.Node;
+import org.gatun.graph.Step;
+import org.gatun.graph.StepLimits;
+import org.gatun.graph.op.Attention;
+
+/** Attention: tiles of query rows by splits of the keys, then a merge where there was more than one. */
+final class AttentionLowering {
+  private final Lowering lowering;
+  private final Tiles tiles;
+  private final StepLimits limits;
+  private final Lowering.Operands at;
+
+  AttentionLowering(Lowering lowering, Tiles tiles, StepLimits limits, Lowering.Operands at) {
+    this.lowering = lowering;
+    this.tiles = tiles;
+    this.limits = limits;
+    this.at = at;
+  }
+
+  List<Launch> lower(Attention op, Node n) {
+    if (!(op.plan() instanceof AttentionPlan.Dense)) {
+      throw Lowering.refuse(n, "attention plan " + op.plan());
+    }
+    if (op.headDim() % 16 != 0) {
+      throw Lowering.refuse(n, "head dims that are not a multiple of 16");
+    }
+    Shape decode = new Shape(op, n, tiles.decodeQueries(op.heads() / op.kvHeads()), true);
+    Shape prefill = new Shape(op, n, tiles.prefillQueries(), false);
+    return List.of(decode.attend(), decode.combine(), prefill.attend(), prefill.combine());
+  }
+
+  /** One tile size; steps of single rows take the small one. */
+  private final class Shape {
+    private final Attention op;
+    private final Node node;
+    private final int queries;
+    private final boolean decode;
+    private final ClBuffer parts;
+
+    Shape(Attention op, Node node, int queries, boolean decode) {
+      this.op = op;
+      this.node = node;
+      this.queries = queries;
+      this.decode = decode;
+      parts =
+          at.scratch("attention parts", 4L * tiles.workers() * queries * (op.headDim() + 2));
+    }
+
+    private boolean applies(Step s) {
+      return (s.rows() == s.sequences()) == decode;
+    }
+
+    private int tileCount(Step s) {
+      int group = op.heads() / op.kvHeads();
+      int count = 0;
+      for (int i = 0; i < s.sequences(); i++) {
+        count += Math.ceilDiv(s.sequence(Step.ROW_COUNT, i) * group, queries);
+      }
+      return count;
+    }
+
+    /** Splits so that the device is full, each of at least two pages. */
+    private int splits(Step s, int count) {
+      int longest = 0;
+      for (int i = 0; i < s.sequences(); i++) {
+        longest = Math.max(longest, s.sequence(Step.KV_LENGTH, i));
+      }
+      if (op.window() > 0) {
+        longest = Math.min(longest, op.window() + s.rows());
+      }
+      int most = Math.max(1, longest / 128);
+      return Math.clamp(tiles.workers() / Math.max(1, count * op.kvHeads()), 1, most);
+    }
+
+    private String options() {
+      return at.kvPool().options() + " -DHEADS=" + op.heads() + " -DKV_HEADS=" + op.kvHeads()
+          + " -DDIM=" + op.headDim() + " -DQT=" + queries;
+    }
+
+    private ClKernel kernel(String name) {
+      String body = tiles.gpu() ? "attention_gpu.cl" : "attention_cpu.cl";
+      return lowering.kernel(List.of("kv.cl", "attention.cl", body), options(), name);
+    }
+
+    Launch attend() {
+      KvPool.Layer layer = at.kvPool().layer(op.layer());
+      return new Launch(
+          () ->
+              lowering
+                      .stepArgs(kernel("attention"))
+                      .arg(at.activation(node.in().getFirst()))
+                      .arg(layer.keys())
+                      .arg(layer.values())
+                      .arg(at.activation(node.out().getFirst()))
+                      .arg(op.lse() ? at.activation(node.out().get(1)) : null)
+                      .arg(parts)
+                      .arg(op.scale())
+                      .arg(op.window())
+                      .arg(op.softCap())
+                      .arg(1)
+                      .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1),
+          (s, g) -> {
+            int count = applies(s) ? tileCount(s) : 0;
+            int splits = splits(s, count);
+            g[0] = count;
+            g[1] = op.kvHeads();
+            g[2] = splits;
+          },
+          (k, g) -> k.at(11).arg((int) g[2]));
+    }
+
+    Launch combine() {
+      return new Launch(
+          () ->
+              lowering
+                  .stepArgs(kernel("combine"))
+                  .arg(parts)
+                  .arg(at.activation(node.out().getFirst()))
+                  .arg(op.lse() ? at.activation(node.out().get(1)) : null)
+                  .arg(1),
+          (s, g) -> {
+            int count = applies(s) ? tileCount(s) : 0;
+            int splits = splits(s, count);
+            g[0] = splits > 1 ? queries : 0;
+            g[1] = op.kvHeads();
+            g[2] = count;
+            g[3] = splits;
+          },
+          (k, g) -> k.at(5).arg((int) g[3]));
+    }
+  }
+}

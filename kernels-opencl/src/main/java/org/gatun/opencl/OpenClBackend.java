@@ -1,0 +1,61 @@
+package org.gatun.opencl;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.gatun.backend.Backend;
+import org.gatun.backend.BackendException;
+import org.gatun.backend.CompileOptions;
+import org.gatun.graph.Graph;
+import org.gatun.tensor.WeightSource;
+
+/** One OpenCL device: a context, and the kernels built for it. */
+final class OpenClBackend implements Backend {
+  private final ClContext context;
+  private final KernelLibrary kernels;
+  private final Tiles tiles;
+  private final List<OpenClProgram> programs = new ArrayList<>();
+  private boolean closed;
+
+  OpenClBackend(ClDevice device) {
+    context = new ClContext(device);
+    kernels = new KernelLibrary(context);
+    tiles = Tiles.of(device);
+  }
+
+  @Override
+  public String name() {
+    return "opencl";
+  }
+
+  @Override
+  public String device() {
+    return context.device() + (tiles.gpu() == context.device().gpu() ? "" : ", GPU-shaped tiles");
+  }
+
+  @Override
+  public Numerics numerics() {
+    return Numerics.F32;
+  }
+
+  @Override
+  public synchronized OpenClProgram compile(
+      Graph graph, WeightSource weights, CompileOptions options) {
+    if (closed) {
+      throw new BackendException("this OpenCL device was closed; open it again");
+    }
+    OpenClProgram p = new OpenClProgram(context, kernels, tiles, graph, weights, options);
+    programs.removeIf(OpenClProgram::isClosed);
+    programs.add(p);
+    return p;
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      programs.forEach(OpenClProgram::close);
+      kernels.close();
+      context.close();
+    }
+  }
+}
