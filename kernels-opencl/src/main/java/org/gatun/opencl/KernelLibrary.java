@@ -87,9 +87,13 @@ final class KernelLibrary implements AutoCloseable {
       if (compile(program, options) != 0) {
         String log = log(program);
         release(program);
+        String first =
+            log.lines().filter(l -> l.contains("error")).findFirst().orElse(log.strip());
         throw new BackendException(
             "kernel " + what + " [" + options + "] does not compile on "
-                + context.device().name().trim() + ": " + log.strip());
+                + context.device().name().trim() + ": " + first
+                + " (a driver fault: report it with the whole log, or use --backend jvm)",
+            new BackendException(log));
       }
       if (file != null) {
         store(program, file);

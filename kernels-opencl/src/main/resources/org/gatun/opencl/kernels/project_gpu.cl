@@ -31,11 +31,11 @@ inline void slice_product(const global uchar *w, const global float *x, int cols
     const global float *xs = x + i * SEG;
     int left = cols - i * SEG;
     if (left >= SEG && tokens == NT) {
-#define EMIT(c, q) { float v = VALUE(q); for (int t = 0; t < NT; t++) acc[t] = fma(v, xs[t * cols + (c)], acc[t]); }
+#define EMIT(c, q) { float decoded = VALUE(q); for (int t = 0; t < NT; t++) acc[t] = fma(decoded, xs[t * cols + (c)], acc[t]); }
       DECODE(p, s)
 #undef EMIT
     } else {
-#define EMIT(c, q) if ((c) < left) { float v = VALUE(q); for (int t = 0; t < tokens; t++) acc[t] = fma(v, xs[t * cols + (c)], acc[t]); }
+#define EMIT(c, q) if ((c) < left) { float decoded = VALUE(q); for (int t = 0; t < tokens; t++) acc[t] = fma(decoded, xs[t * cols + (c)], acc[t]); }
       DECODE(p, s)
 #undef EMIT
     }

@@ -4,6 +4,11 @@
 // ids whose key is above `key`, and the first `ties` ids whose key equals it. A prefix that reaches a
 // count or a mass is found by a radix search over the keys, four bits at a time from the top.
 #define BINS 16
+#if LOCAL == 1
+#define SYNC()
+#else
+#define SYNC() barrier(CLK_LOCAL_MEM_FENCE)
+#endif
 
 typedef struct {
   uint key;
@@ -26,7 +31,7 @@ inline float value(uint key) {
 
 // Sums bins of all work-items into bins[0 .. 15] of the first.
 inline void merge(local float *bins) {
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's bins are counted
+  SYNC(); // every work-item's bins are counted
   int id = get_local_id(0);
   for (int b = id; b < BINS; b += LOCAL) {
     float s = 0;
@@ -35,7 +40,7 @@ inline void merge(local float *bins) {
     }
     bins[b] = s;
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // the sums are written
+  SYNC(); // the sums are written
 }
 
 // The smallest prefix within `limit` whose weight reaches `target` (exceeds it, if strict).
@@ -48,7 +53,7 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
   uint prefix = 0;
   float above = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    barrier(CLK_LOCAL_MEM_FENCE); // the last round's sums are read
+    SYNC(); // the last round's sums are read
     local float *mine = bins + id * BINS;
     for (int b = 0; b < BINS; b++) {
       mine[b] = 0;
@@ -108,12 +113,12 @@ inline float total(const global float *x, int n, Prefix p, float top, float inve
       s += weight(x[i], top, inverseT, true);
     }
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // earlier sums are read
+  SYNC(); // earlier sums are read
   for (int b = 0; b < BINS; b++) {
     bins[id * BINS + b] = b == 0 ? s : 0;
   }
   merge(bins);
-  return bins[0] + p.ties * weight(value(p.key), top, inverseT, true);
+  return p.ties > 0 ? bins[0] + p.ties * weight(value(p.key), top, inverseT, true) : bins[0];
 }
 
 // Number of ids with this key.
@@ -125,7 +130,7 @@ inline int equals(const global float *x, int n, uint key, local float *bins) {
   for (int i = id * each; i < to; i++) {
     s += order(x[i]) == key;
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // earlier sums are read
+  SYNC(); // earlier sums are read
   for (int b = 0; b < BINS; b++) {
     bins[id * BINS + b] = b == 0 ? s : 0;
   }
@@ -146,11 +151,11 @@ inline float maximum(const global float *x, int n, local float *bins) {
     r = fmax(r, x[i]);
   }
   bins[id * BINS] = r;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's maximum is in
+  SYNC(); // every work-item's maximum is in
   for (int i = 0; i < LOCAL; i++) {
     r = fmax(r, bins[i * BINS]);
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // bins may be reused
+  SYNC(); // bins may be reused
   return r;
 }
 
@@ -164,9 +169,9 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
   for (int i = from; i < to; i++) {
     mine += order(x[i]) == key;
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // earlier bins are read
+  SYNC(); // earlier bins are read
   bins[id * BINS] = mine;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's count is in
+  SYNC(); // every work-item's count is in
   int before = 0;
   for (int i = 0; i < id; i++) {
     before += (int)bins[i * BINS];
