@@ -1,0 +1,72 @@
+// One kernel launch: what it runs on, what it counts, and how it is stepped.
+#pragma once
+#include <deque>
+
+#include "warp.h"
+
+namespace vgpu {
+
+struct Profile {
+  const char* name;
+  int sms, major, minor;
+  u32 shared_per_sm, shared_per_block, shared_optin, threads_per_sm, blocks_per_sm;
+  u64 memory, l2;
+  double gbps, tflops_f16;
+};
+
+struct Launch {
+  const Kernel* kernel = nullptr;
+  u32 grid[3], block[3];
+  u32 shared_dynamic = 0;
+  std::vector<u8> params;
+  int device = 0;
+  u32 peers = 0;  // devices whose memory this launch may touch, itself included
+  bool cooperative = false, from_graph = false;
+  u64 resident_limit = 1;
+  bool race_tags = false;
+  u32 launch_id = 0;
+  u32 first_agent = 0;
+  u64 sequence = 0;
+
+  // running
+  bool started = false, finished = false;
+  int fault = 0;
+  u64 next_block = 0, blocks = 0, done_blocks = 0;
+  std::deque<std::unique_ptr<Block>> resident;
+  std::vector<std::unique_ptr<Block>> spare;
+  Counters c;
+  std::vector<u64> warp_count, lane_count;  // by op
+  Footprint grid_footprint;
+  u64 idle_steps = 0;   // warp instructions since memory last changed by a store or a block retired
+  u64 total_steps = 0;
+  bool error_reported = false;
+  double seconds = 0;
+
+  bool may_touch(const Alloc& a) const { return a.device < 0 || (peers >> a.device & 1); }
+  void start();
+  // Runs until finished or until every resident block only waits for others; true: progress was made.
+  bool step();
+  void finish();
+
+ private:
+  std::unique_ptr<Block> make_block(u64 index);
+  bool run_block(Block& b);
+  void retire(Block& b);
+};
+
+void run_warp(Warp& w, u32 budget);
+void exit_lanes(Warp& w, u32 m);
+void next_path(Warp& w);          // picks the path to run; sets stop when none is runnable
+void park(Warp& w, Path p);
+void release_barrier(Block& b, u32 id);
+void arrive(Warp& w, const Op& o, u32 id, u32 expected, u32 lanes, bool wait);
+void check_barriers(Block& b);
+// Waits until every live lane of `need` is at this op with the same mask. True: run now for the lanes in m.
+bool converge(Warp& w, const Op& o, u32 m, u32 need);
+
+void release_fence(Warp& w, u32 m, bool global);
+void acquire_fence(Warp& w, u32 m);
+void begin_agent(Block& b);
+void async_exit(Warp& w, u32 m);  // copies still pending when lanes exit
+void note_poll(Warp& w);
+}  // namespace vgpu
