@@ -175,7 +175,10 @@ public final class Launcher {
     }
     waitForAll(TERMINATE_MILLIS);
     for (Process p : processes) {
-      Process unused = p.destroyForcibly();
+      // Destroying a process that has ended would close its streams, and the last log lines with them.
+      if (p.isAlive()) {
+        Process unused = p.destroyForcibly();
+      }
     }
   }
 
