@@ -13,6 +13,7 @@ module org.gatun.runtime {
   exports org.gatun.model.family;
   exports org.gatun.model;
   exports org.gatun.model.gguf;
+  exports org.gatun.model.safetensors;
   exports org.gatun.tensor;
   exports org.gatun.tensor.codec;
   exports org.gatun.text;

@@ -41,7 +41,13 @@ public final class Engine implements AutoCloseable {
   private final @Nullable Communicator group;
   private boolean closed;
 
-  private Engine(Model model, Backend backend, Program program, StepLoop loop, int context, @Nullable Communicator group) {
+  private Engine(
+      Model model,
+      Backend backend,
+      Program program,
+      StepLoop loop,
+      int context,
+      @Nullable Communicator group) {
     this.model = model;
     this.backend = backend;
     this.program = program;
@@ -65,7 +71,7 @@ public final class Engine implements AutoCloseable {
   public static Engine load(EngineOptions options) {
     Model model = Model.open(options.model());
     try {
-      return start(model, options);
+      return model.guard(() -> start(model, options));
     } catch (RuntimeException | Error e) {
       model.close();
       throw e;
@@ -107,13 +113,13 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private static @Nullable Communicator joinGroup(
-      Model model, EngineOptions options, int context) {
+  private static @Nullable Communicator joinGroup(Model model, EngineOptions options, int context) {
     if (options.group() == null) {
       return null;
     }
     if (options.sessions() != 1) {
-      throw new GenerationException("tensor parallelism serves one session, not " + options.sessions());
+      throw new GenerationException(
+          "tensor parallelism serves one session, not " + options.sessions());
     }
     return options
         .group()
@@ -177,7 +183,7 @@ public final class Engine implements AutoCloseable {
     Backend backend = p.open(new BackendOptions(options.device(), options.threads()));
     try {
       Program program = backend.compile(graph, weights, compile);
-      StepLoop loop = new StepLoop(program, compile.limits(), model.config().vocabulary());
+      StepLoop loop = new StepLoop(program, compile.limits(), model);
       return new Engine(model, backend, program, loop, context, compile.communicator());
     } catch (RuntimeException | Error e) {
       backend.close();

@@ -14,6 +14,7 @@ import org.gatun.graph.Mask;
 import org.gatun.graph.Sampling;
 import org.gatun.graph.Step;
 import org.gatun.graph.StepLimits;
+import org.gatun.model.Model;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,6 +58,7 @@ final class StepLoop implements AutoCloseable {
   }
 
   private final Program program;
+  private final Model model;
   private final int vocabulary;
   private final StepLimits limits;
   private final ReentrantLock lock = new ReentrantLock();
@@ -66,10 +68,11 @@ final class StepLoop implements AutoCloseable {
   private final Thread thread;
   private boolean closed;
 
-  StepLoop(Program program, StepLimits limits, int vocabulary) {
+  StepLoop(Program program, StepLimits limits, Model model) {
     this.program = program;
     this.limits = limits;
-    this.vocabulary = vocabulary;
+    this.model = model;
+    this.vocabulary = model.config().vocabulary();
     thread = Thread.ofPlatform().daemon().name("gatun-step").start(this::loop);
   }
 
@@ -220,7 +223,12 @@ final class StepLoop implements AutoCloseable {
       inStep.add(f);
     }
     if (!inStep.isEmpty()) {
-      program.run(step);
+      model.checkFiles();
+      model.guard(
+          () -> {
+            program.run(step);
+            return true;
+          });
       step.commit();
       deliver(step, inStep, counts);
     }

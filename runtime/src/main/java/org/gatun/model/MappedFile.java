@@ -106,7 +106,8 @@ public final class MappedFile implements AutoCloseable {
     }
   }
 
-  private RuntimeException lostPage(InternalError e) {
+  /** The error to throw for {@code e}, which reading the mapping gave. */
+  RuntimeException lostPage(InternalError e) {
     checkSize();
     String message = e.getMessage();
     if (message == null || !message.contains("unsafe memory access")) {

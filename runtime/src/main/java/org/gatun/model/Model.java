@@ -4,9 +4,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.gatun.graph.Graph;
 import org.gatun.model.family.Families;
 import org.gatun.model.gguf.GgufModel;
+import org.gatun.model.safetensors.SafetensorsModel;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
 import org.gatun.text.Tokenizer;
@@ -21,7 +23,7 @@ import org.gatun.text.Tokenizer;
  * @param tensors all weights
  * @param tokenizer of the model
  * @param metadata the file's own key-value pairs
- * @param closer unmaps the file
+ * @param files the mappings that hold the weights
  */
 public record Model(
     String name,
@@ -31,11 +33,12 @@ public record Model(
     List<Tensor> tensors,
     Tokenizer tokenizer,
     Map<String, Object> metadata,
-    Runnable closer)
+    List<MappedFile> files)
     implements AutoCloseable {
 
   /**
-   * Opens a GGUF file.
+   * Opens a GGUF file, or a Hugging Face folder with safetensors, {@code config.json} and {@code
+   * tokenizer.json}; a safetensors file or index stands for its folder.
    *
    * @throws ModelFormatException if it is missing, damaged, or of an unknown family or tensor type:
    *     one line
@@ -44,6 +47,13 @@ public record Model(
     if (!Files.exists(path)) {
       throw new ModelFormatException(
           path + ": no such file; `gatun models list` shows what is there");
+    }
+    if (Files.isDirectory(path)) {
+      return SafetensorsModel.open(path);
+    }
+    String name = path.getFileName().toString();
+    if (name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json")) {
+      return SafetensorsModel.open(path.resolveSibling(""));
     }
     return GgufModel.open(path);
   }
@@ -58,9 +68,28 @@ public record Model(
     return tensors.stream().mapToLong(Tensor::byteSize).sum();
   }
 
+  /**
+   * Asks the file system whether all files still have their size; cheap enough for every step.
+   *
+   * @throws ModelFormatException if one is shorter
+   */
+  public void checkFiles() {
+    files.forEach(MappedFile::checkSize);
+  }
+
+  /** Runs something that reads weights; a page that a file has lost becomes a clear error. */
+  public <T> T guard(Supplier<T> action) {
+    try {
+      return action.get();
+    } catch (InternalError e) {
+      checkFiles();
+      throw files.getFirst().lostPage(e);
+    }
+  }
+
   /** Unmaps the file; no program may use its weights any more. */
   @Override
   public void close() {
-    closer.run();
+    files.forEach(MappedFile::close);
   }
 }

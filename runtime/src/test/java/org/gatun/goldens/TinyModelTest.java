@@ -23,7 +23,8 @@ class TinyModelTest {
   /** Of the logits' root mean square; llama.cpp on the same weights in float32 is within 6e-6. */
   private static final double BOUND = 2e-4;
 
-  private static final List<String> FAMILIES = List.of("gemma3", "llama", "mistral", "qwen2", "qwen3");
+  private static final List<String> FAMILIES =
+      List.of("gemma3", "llama", "mistral", "qwen2", "qwen3");
 
   static Stream<Arguments> models() {
     return Backends.all().stream()
@@ -35,7 +36,9 @@ class TinyModelTest {
                         f ->
                             Stream.of(
                                 Arguments.of(b, f, "model.gguf", 512),
-                                Arguments.of(b, f, "model.gguf", 5))));
+                                Arguments.of(b, f, "model.gguf", 5),
+                                // The folder: safetensors, one file or shards.
+                                Arguments.of(b, f, "", 512))));
   }
 
   @ParameterizedTest(name = "{0} {1} {2} in steps of {3}")

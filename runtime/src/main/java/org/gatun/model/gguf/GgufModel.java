@@ -36,7 +36,7 @@ public final class GgufModel {
           tensors,
           tokenizer(file),
           file.metadata().values(),
-          file::close);
+          List.of(file.file()));
     } catch (RuntimeException | Error e) {
       file.close();
       throw e;
@@ -67,26 +67,33 @@ public final class GgufModel {
       throw new ModelFormatException(file.path() + ": the file has no token_embd.weight");
     }
     boolean gemma = family.equals("gemma3");
+    int layers = m.size(a + "block_count");
     return new ModelConfig(
         family,
         Math.toIntExact(file.weight("token_embd.weight").rows()),
         m.size(a + "context_length"),
-        m.size(a + "block_count"),
+        layers,
         embedding,
         m.size(a + "feed_forward_length"),
         heads,
         m.size(a + "attention.head_count_kv", heads),
         headDim,
         (float) m.number(a + "attention.layer_norm_rms_epsilon"),
-        (float) (1 / Math.sqrt(headDim)),
+        (float) (1 / Math.sqrt(isGemma27b(family, layers) ? (double) embedding / heads : headDim)),
         new ModelConfig.RopeConfig(
             (float) m.number(a + "rope.freq_base", gemma ? 1e6 : 1e4),
             m.size(a + "rope.dimension_count", headDim),
             family.equals("llama"),
             ropeScale(file, a)),
-        m.size(a + "attention.sliding_window", 0),
-        gemma ? 6 : 0,
-        10000f);
+        // Qwen files may carry a window that their models do not use.
+        gemma || family.equals("llama") ? m.size(a + "attention.sliding_window", 0) : 0,
+        gemma ? m.size(a + "attention.sliding_window_pattern", 6) : 0,
+        (float) m.number(a + "rope.freq_base_swa", 1e4));
+  }
+
+  /** The one Gemma 3 whose scores are not scaled by the head dim; GGUF has no key for it. */
+  private static boolean isGemma27b(String family, int layers) {
+    return family.equals("gemma3") && layers == 62;
   }
 
   private static float ropeScale(GgufFile file, String a) {
