@@ -146,6 +146,10 @@ static bool pass() {
       d.clock_ns += l.total_steps - before;
       if (l.finished) {
         t->done = true;
+        {
+          std::lock_guard<std::mutex> lock(ledger().mu);
+          if (!ledger().launches.empty()) ledger().launches.back().seconds = l.seconds;
+        }
         d.clock_ns += 2000;
         if (l.fault && (d.strict || l.fault != 719 || !l.error_reported)) poison(t->ctx, l.fault);
         t->launch.reset();
