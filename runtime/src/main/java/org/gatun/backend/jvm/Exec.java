@@ -1,0 +1,14 @@
+package org.gatun.backend.jvm;
+
+import org.gatun.graph.Step;
+
+/** A node made ready to run: addresses, weights and tables are bound; a run allocates nothing. */
+interface Exec {
+  /** Computes the node's results for this step. */
+  void run(Step step);
+
+  /** Bytes of weights it reads, each once however many rows there are. */
+  default long weightBytes() {
+    return 0;
+  }
+}

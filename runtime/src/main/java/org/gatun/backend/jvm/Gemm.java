@@ -1,0 +1,174 @@
+package org.gatun.backend.jvm;
+
+import static org.gatun.backend.jvm.Lanes.load;
+import static org.gatun.backend.jvm.Lanes.splatAt;
+import static org.gatun.backend.jvm.Lanes.store;
+import static org.gatun.backend.jvm.Lanes.zero;
+
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The register tile of every matrix product: {@code C[rows × 2 vectors] (+)= A[rows × k] · B[k × 2 vectors]}.
+ *
+ * <pre>
+ *            b  b+b2          a: row r at a + r·as, one f32 per k
+ *          ┌──┬──┐  k ↓       b: k-th pair of vectors at b + k·bs
+ *          └──┴──┘            c: row r at c + r·cs, two vectors side by side
+ *   a  ┌─┐ ┌──┬──┐
+ *      └─┘ └──┴──┘ c          accumulators are named locals: in an array they fall out of the registers
+ * </pre>
+ *
+ * Every element is one chain of fused multiply-adds in the order of k, so its bits do not depend on the tile it is in.
+ * Tiles read whole rows of A and write whole rows of C: buffers have room for {@link #ROWS} more.
+ */
+final class Gemm {
+  /** Rows of the largest tile: 16 accumulators with the 32 registers of AVX-512, 8 with 16 registers. */
+  static final int ROWS = Lanes.BITS == 512 ? 8 : 4;
+
+  /** Bytes of a vector. */
+  private static final int W = 4 * Lanes.N;
+
+  private Gemm() {}
+
+  /** {@code n} rows: whole tiles, the last one possibly past the end. */
+  static void tiles(long a, long as, int n, long b, long bs, long b2, int k, long c, long cs, boolean add) {
+    int r = 0;
+    for (; n - r > 4 && ROWS == 8; r += 8) {
+      rows8(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
+    }
+    for (; n - r > 2; r += 4) {
+      rows4(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
+    }
+    if (n > r) {
+      rows2(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
+    }
+  }
+
+  /** 8 rows. */
+  static void rows8(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
+    FloatVector c00 = add ? load(c) : zero();
+    FloatVector c01 = add ? load(c + W) : zero();
+    FloatVector c10 = add ? load(c + cs) : zero();
+    FloatVector c11 = add ? load(c + cs + W) : zero();
+    FloatVector c20 = add ? load(c + 2 * cs) : zero();
+    FloatVector c21 = add ? load(c + 2 * cs + W) : zero();
+    FloatVector c30 = add ? load(c + 3 * cs) : zero();
+    FloatVector c31 = add ? load(c + 3 * cs + W) : zero();
+    FloatVector c40 = add ? load(c + 4 * cs) : zero();
+    FloatVector c41 = add ? load(c + 4 * cs + W) : zero();
+    FloatVector c50 = add ? load(c + 5 * cs) : zero();
+    FloatVector c51 = add ? load(c + 5 * cs + W) : zero();
+    FloatVector c60 = add ? load(c + 6 * cs) : zero();
+    FloatVector c61 = add ? load(c + 6 * cs + W) : zero();
+    FloatVector c70 = add ? load(c + 7 * cs) : zero();
+    FloatVector c71 = add ? load(c + 7 * cs + W) : zero();
+    for (int i = 0; i < k; i++) {
+      FloatVector b0 = load(b);
+      FloatVector b1 = load(b + b2);
+      FloatVector a0 = splatAt(a);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = splatAt(a + as);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = splatAt(a + 2 * as);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = splatAt(a + 3 * as);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = splatAt(a + 4 * as);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = splatAt(a + 5 * as);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = splatAt(a + 6 * as);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = splatAt(a + 7 * as);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+      a += 4;
+      b += bs;
+    }
+    store(c00, c);
+    store(c01, c + W);
+    store(c10, c + cs);
+    store(c11, c + cs + W);
+    store(c20, c + 2 * cs);
+    store(c21, c + 2 * cs + W);
+    store(c30, c + 3 * cs);
+    store(c31, c + 3 * cs + W);
+    store(c40, c + 4 * cs);
+    store(c41, c + 4 * cs + W);
+    store(c50, c + 5 * cs);
+    store(c51, c + 5 * cs + W);
+    store(c60, c + 6 * cs);
+    store(c61, c + 6 * cs + W);
+    store(c70, c + 7 * cs);
+    store(c71, c + 7 * cs + W);
+  }
+
+  /** 4 rows. */
+  static void rows4(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
+    FloatVector c00 = add ? load(c) : zero();
+    FloatVector c01 = add ? load(c + W) : zero();
+    FloatVector c10 = add ? load(c + cs) : zero();
+    FloatVector c11 = add ? load(c + cs + W) : zero();
+    FloatVector c20 = add ? load(c + 2 * cs) : zero();
+    FloatVector c21 = add ? load(c + 2 * cs + W) : zero();
+    FloatVector c30 = add ? load(c + 3 * cs) : zero();
+    FloatVector c31 = add ? load(c + 3 * cs + W) : zero();
+    for (int i = 0; i < k; i++) {
+      FloatVector b0 = load(b);
+      FloatVector b1 = load(b + b2);
+      FloatVector a0 = splatAt(a);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = splatAt(a + as);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = splatAt(a + 2 * as);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = splatAt(a + 3 * as);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      a += 4;
+      b += bs;
+    }
+    store(c00, c);
+    store(c01, c + W);
+    store(c10, c + cs);
+    store(c11, c + cs + W);
+    store(c20, c + 2 * cs);
+    store(c21, c + 2 * cs + W);
+    store(c30, c + 3 * cs);
+    store(c31, c + 3 * cs + W);
+  }
+
+  /** 2 rows. */
+  static void rows2(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
+    FloatVector c00 = add ? load(c) : zero();
+    FloatVector c01 = add ? load(c + W) : zero();
+    FloatVector c10 = add ? load(c + cs) : zero();
+    FloatVector c11 = add ? load(c + cs + W) : zero();
+    for (int i = 0; i < k; i++) {
+      FloatVector b0 = load(b);
+      FloatVector b1 = load(b + b2);
+      FloatVector a0 = splatAt(a);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = splatAt(a + as);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      a += 4;
+      b += bs;
+    }
+    store(c00, c);
+    store(c01, c + W);
+    store(c10, c + cs);
+    store(c11, c + cs + W);
+  }
+}

@@ -1,0 +1,159 @@
+package org.gatun.backend.jvm;
+
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Vector loads by absolute address. One source serves 128, 256 and 512 bits: the species are constants to the compiler
+ * and come from the property {@code gatun.vector.bits} (default: the widest that the CPU has).
+ *
+ * <p>Addresses are plain longs over one segment that spans all memory: it has no liveness check and no allocation per
+ * view. Callers own the bounds.
+ */
+final class Lanes {
+  static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+  static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  static final ValueLayout.OfByte I8 = ValueLayout.JAVA_BYTE;
+
+  /** Width of every vector. */
+  static final int BITS = bits();
+
+  static final VectorSpecies<Float> F = VectorSpecies.of(float.class, VectorShape.forBitSize(BITS));
+  static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, VectorShape.forBitSize(BITS));
+
+  /** Floats per vector: 4, 8 or 16. */
+  static final int N = BITS / 32;
+
+  /** Rows that a weight layout interleaves, whatever the width. */
+  static final int ROWS = 16;
+
+  /** Whether a group of {@link #ROWS} rows takes more than one vector. */
+  static final boolean PAIR = N < ROWS;
+
+  private static final VectorSpecies<Byte> B = N == 16 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+  private static final VectorSpecies<Short> S =
+      N == 16 ? ShortVector.SPECIES_256 : N == 8 ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
+  private static final IntVector BYTE_SHIFTS = IntVector.fromArray(I, new int[] {0, 8, 16, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
+  private static final IntVector IOTA = IntVector.zero(I).addIndex(1);
+  private static final float F16_SCALE = 0x1p112f;
+
+  private Lanes() {}
+
+  private static int bits() {
+    int widest = Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize());
+    int bits = Integer.getInteger("gatun.vector.bits", widest);
+    if (bits != 128 && bits != 256 && bits != 512) {
+      throw new IllegalArgumentException("gatun.vector.bits is " + bits + "; it must be 128, 256 or 512");
+    }
+    return bits;
+  }
+
+  static FloatVector load(long at) {
+    return FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+  }
+
+  static void store(FloatVector v, long at) {
+    v.intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+  }
+
+  static FloatVector zero() {
+    return FloatVector.zero(F);
+  }
+
+  static FloatVector splat(float x) {
+    return FloatVector.broadcast(F, x);
+  }
+
+  /** One float in every lane. */
+  static FloatVector splatAt(long at) {
+    return FloatVector.broadcast(F, ALL.get(F32, at));
+  }
+
+  static float get(long at) {
+    return ALL.get(F32, at);
+  }
+
+  static void put(long at, float x) {
+    ALL.set(F32, at, x);
+  }
+
+  /** Lanes {@code 0 … count − 1}. */
+  static VectorMask<Float> first(int count) {
+    return F.indexInRange(0, count);
+  }
+
+  /** The first {@code count} lanes from memory, zero in the others. */
+  static FloatVector load(long at, int count) {
+    return count >= N ? load(at) : FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN, first(count));
+  }
+
+  /** Writes the first {@code count} lanes. */
+  static void store(FloatVector v, long at, int count) {
+    if (count >= N) {
+      store(v, at);
+    } else {
+      v.intoMemorySegment(ALL, at, LITTLE_ENDIAN, first(count));
+    }
+  }
+
+  /** As many bytes as there are lanes, 0 … 255. */
+  static IntVector u8(long at) {
+    if (N == 4) {
+      return IntVector.broadcast(I, ALL.get(I32, at)).lanewise(VectorOperators.LSHR, BYTE_SHIFTS).and(0xFF);
+    }
+    return (IntVector)
+        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+  }
+
+  /** As many bytes as there are lanes, −128 … 127. */
+  static IntVector s8(long at) {
+    if (N == 4) {
+      return IntVector.broadcast(I, ALL.get(I32, at))
+          .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
+          .lanewise(VectorOperators.LSHL, 24)
+          .lanewise(VectorOperators.ASHR, 24);
+    }
+    return (IntVector)
+        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.B2I, I, 0);
+  }
+
+  /** As many 16-bit words as there are lanes, 0 … 65535. */
+  static IntVector u16(long at) {
+    return (IntVector)
+        ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);
+  }
+
+  static FloatVector toFloat(IntVector v) {
+    return (FloatVector) v.convertShape(VectorOperators.I2F, F, 0);
+  }
+
+  /** Half-precision floats; exact for every finite value, subnormals included. */
+  static FloatVector f16(long at) {
+    IntVector h = u16(at);
+    IntVector magnitude = h.and(0x7FFF).lanewise(VectorOperators.LSHL, 13);
+    IntVector sign = h.and(0x8000).lanewise(VectorOperators.LSHL, 16);
+    IntVector bits = magnitude.reinterpretAsFloats().mul(F16_SCALE).reinterpretAsInts();
+    return bits.or(sign).reinterpretAsFloats();
+  }
+
+  static FloatVector bf16(long at) {
+    return u16(at).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+  }
+
+  /** {@code from, from + 1, …} */
+  static IntVector indices(int from) {
+    return IOTA.add(from);
+  }
+}

@@ -1,0 +1,107 @@
+package org.gatun.backend.jvm;
+
+import org.gatun.graph.Dim;
+import org.gatun.graph.Step;
+
+/** x · Wᵀ (+ b) for several weights that share x: their groups of rows form one list of work. */
+final class MatMulExec implements Exec {
+  private final WorkerPool pool;
+  private final Scratch scratch;
+  private final Dim rows;
+  private final long x;
+  private final PackedWeight[] weights;
+  private final long[] bias;
+  private final long[] out;
+  private final int groups;
+  private final int panels;
+  private final int groupsPerUnit;
+  private final WorkerPool.Task vectorTask = this::vectorUnit;
+  private final WorkerPool.Task matrixTask = this::matrixUnit;
+  private int n;
+  private int rowsPerUnit;
+
+  /**
+   * Binds the operands.
+   *
+   * @param maxRows the most rows a step brings
+   * @param bias address of each bias, 0 for none
+   */
+  MatMulExec(
+      WorkerPool pool, Scratch scratch, Dim rows, int maxRows, long x, PackedWeight[] weights, long[] bias, long[] out) {
+    this.pool = pool;
+    this.scratch = scratch;
+    this.rows = rows;
+    this.x = x;
+    this.weights = weights;
+    this.bias = bias;
+    this.out = out;
+    int g = 0;
+    int p = 0;
+    for (PackedWeight w : weights) {
+      g += w.groups();
+      p += Product.panels(w);
+    }
+    groups = g;
+    panels = p;
+    groupsPerUnit = groupsPerUnit(g, pool.workers());
+    scratch.need(Product.scratch(maxRows, 1));
+  }
+
+  /** Long enough units that claiming them costs nothing, short enough that threads end together. */
+  static int groupsPerUnit(int groups, int workers) {
+    return Math.clamp(groups / (workers * 8), 1, 64);
+  }
+
+  @Override
+  public void run(Step step) {
+    n = Math.toIntExact(rows.at(step.rows(), step.logitRows()));
+    if (n == 1) {
+      pool.run(vectorTask, Math.ceilDiv(groups, groupsPerUnit));
+    } else if (n > 1) {
+      rowsPerUnit = Product.rowsPerUnit(n, panels, pool.workers());
+      pool.run(matrixTask, panels * Math.ceilDiv(n, rowsPerUnit));
+    }
+  }
+
+  private void vectorUnit(int unit, int worker) {
+    long s = scratch.of(worker);
+    long y = Product.tile(s, 1, 0);
+    int end = Math.min(groups, (unit + 1) * groupsPerUnit);
+    int part = 0;
+    int first = 0;
+    for (int i = unit * groupsPerUnit; i < end; i++) {
+      while (i >= first + weights[part].groups()) {
+        first += weights[part++].groups();
+      }
+      PackedWeight w = weights[part];
+      Product.vector(w, i - first, x, y, s);
+      Product.write(y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
+    }
+  }
+
+  private void matrixUnit(int unit, int worker) {
+    int panel = unit % panels;
+    int part = 0;
+    while (panel >= Product.panels(weights[part])) {
+      panel -= Product.panels(weights[part++]);
+    }
+    PackedWeight w = weights[part];
+    int from = unit / panels * rowsPerUnit;
+    int count = Math.min(rowsPerUnit, n - from);
+    long s = scratch.of(worker);
+    long tile = Product.tile(s, 1, 0);
+    Product.matrix(w, panel, x + 4L * from * w.cols(), count, tile, s);
+    long to = out[part] + 4L * from * w.rows();
+    Product.write(
+        tile, Product.TILE_ROW, count, to, (int) w.rows(), Product.WIDTH * panel, Product.WIDTH, bias[part]);
+  }
+
+  @Override
+  public long weightBytes() {
+    long sum = 0;
+    for (PackedWeight w : weights) {
+      sum += PackedWeight.bytes(w.dtype(), w.rows(), w.cols());
+    }
+    return sum;
+  }
+}

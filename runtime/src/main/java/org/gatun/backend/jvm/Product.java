@@ -1,0 +1,97 @@
+package org.gatun.backend.jvm;
+
+/**
+ * The two skeletons of a product with a packed weight, x · Wᵀ: one row at a time straight from the blocks, and many rows
+ * through a panel that is decoded once and stays in the L2 cache. Both add in the order of the columns.
+ *
+ * <pre>
+ *   scratch of a worker:  | tmp | panel: PANEL groups × DEPTH columns × 16 f32 | tile: rows × PANEL × 16 f32 | tile 2 |
+ * </pre>
+ */
+final class Product {
+  /** Groups that a panel holds: as many rows of W as two vectors have lanes, at least one group. */
+  static final int PANEL = Lanes.N == 16 ? 2 : 1;
+
+  /** Output columns of a panel. */
+  static final int WIDTH = PANEL * Lanes.ROWS;
+
+  /** Columns decoded at once: 128 KiB of panel with 512-bit vectors. */
+  static final int DEPTH = 1024;
+
+  /** Bytes of a row of a tile. */
+  static final long TILE_ROW = 4L * WIDTH;
+
+  private static final long GROUP_PANEL = 4L * Lanes.ROWS * DEPTH;
+  private static final long TILE_AT = BlockKernel.SCRATCH + PANEL * GROUP_PANEL;
+
+  private Product() {}
+
+  /** Scratch for {@code tiles} tiles of this many rows. */
+  static long scratch(int rows, int tiles) {
+    return TILE_AT + tiles * tileBytes(rows);
+  }
+
+  private static long tileBytes(int rows) {
+    return (rows + Gemm.ROWS) * TILE_ROW;
+  }
+
+  /** Address of the {@code i}-th tile of {@code rows} rows. */
+  static long tile(long scratch, int rows, int i) {
+    return scratch + TILE_AT + i * tileBytes(rows);
+  }
+
+  /** Panels of a weight. */
+  static int panels(PackedWeight w) {
+    return Math.ceilDiv(w.groups(), PANEL);
+  }
+
+  /** {@code y[0 … 15] = } group {@code g} of W times one row. */
+  static void vector(PackedWeight w, int g, long x, long y, long scratch) {
+    Runs.clear(y);
+    w.kernel().dot(w.group(g), w.blocks(), x, y, scratch);
+  }
+
+  /** {@code tile[n × WIDTH] = x[n × cols] · (panel p of W)ᵀ}. */
+  static void matrix(PackedWeight w, int p, long x, int n, long tile, long scratch) {
+    long stride = 4L * w.cols();
+    int size = w.dtype().blockSize();
+    long blockBytes = (long) w.dtype().blockBytes() * Lanes.ROWS;
+    boolean second = PANEL == 2 && 2 * p + 1 < w.groups();
+    long panel = scratch + BlockKernel.SCRATCH;
+    long b2 = PANEL == 2 ? (second ? GROUP_PANEL : 0) : 4L * Lanes.N;
+    for (int k = 0; k < w.cols(); k += DEPTH) {
+      int depth = Math.min(DEPTH, w.cols() - k);
+      long at = k / size * blockBytes;
+      w.kernel().unpack(w.group((long) PANEL * p) + at, depth / size, panel, scratch);
+      if (second) {
+        w.kernel().unpack(w.group(2L * p + 1) + at, depth / size, panel + GROUP_PANEL, scratch);
+      }
+      for (int strip = 0; strip < WIDTH; strip += 2 * Lanes.N) {
+        Gemm.tiles(
+            x + 4L * k, stride, n, panel + 4 * strip, 4L * Lanes.ROWS, b2, depth, tile + 4 * strip, TILE_ROW, k > 0);
+      }
+    }
+  }
+
+  /** Copies the valid columns of a tile to a matrix of {@code cols} columns, from {@code column} on, and adds a bias. */
+  static void write(long tile, long tileRow, int n, long out, int cols, int column, int width, long bias) {
+    int count = Math.min(width, cols - column);
+    for (int r = 0; r < n; r++) {
+      long from = tile + r * tileRow;
+      long to = out + 4L * ((long) r * cols + column);
+      for (int i = 0; i < count; i += Lanes.N) {
+        var y = Lanes.load(from + 4 * i);
+        if (bias != 0) {
+          y = y.add(Lanes.load(bias + 4L * (column + i), count - i));
+        }
+        Lanes.store(y, to + 4 * i, count - i);
+      }
+    }
+  }
+
+  /** Rows of a unit: all of them, unless that leaves threads idle. */
+  static int rowsPerUnit(int rows, int panels, int workers) {
+    int parts = panels >= 4 * workers ? 1 : Math.ceilDiv(4 * workers, panels);
+    return Math.max(16, Math.ceilDiv(Math.ceilDiv(rows, parts), Gemm.ROWS) * Gemm.ROWS);
+  }
+}
