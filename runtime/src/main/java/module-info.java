@@ -37,6 +37,7 @@ module org.gatun.runtime {
   uses org.gatun.parallel.CommunicatorProvider;
 
   provides org.gatun.backend.BackendProvider with
+      org.gatun.backend.jvm.JvmBackendProvider,
       org.gatun.backend.reference.ReferenceBackendProvider;
   provides org.gatun.parallel.CommunicatorProvider with
       org.gatun.parallel.mpi.MpiProvider,

@@ -96,7 +96,8 @@ final class KvPages implements KvStore {
 
   private void allocate(int page) {
     // Zeroed: lanes of a page's unwritten slots are read and masked, never used.
-    address[page] = arena.allocate(Math.max(pageBytes, 64), 64).address();
+    // The last vector of V may be loaded past its end.
+    address[page] = arena.allocate(pageBytes + 256, 64).address();
     allocated += pageBytes;
   }
 
