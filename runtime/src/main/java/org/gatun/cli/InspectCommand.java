@@ -8,7 +8,7 @@ import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.StepLimits;
 import org.gatun.graph.Value;
-import org.gatun.graph.pass.Fusion;
+import org.gatun.graph.pass.Passes;
 import org.gatun.model.Model;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -57,7 +57,7 @@ final class InspectCommand implements Callable<Integer> {
               t.name(), t.dtype(), t.rows(), t.cols(), t.byteSize());
         }
       }
-      Graph g = Fusion.apply(m.graph());
+      Graph g = Passes.optimize(m.graph());
       if (graph) {
         System.out.println(g.print());
       }

@@ -19,7 +19,7 @@ import org.gatun.graph.StepLimits;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Op;
 import org.gatun.graph.op.Sample;
-import org.gatun.graph.pass.Fusion;
+import org.gatun.graph.pass.Passes;
 import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
@@ -143,7 +143,7 @@ public final class Engine implements AutoCloseable {
         group == null
             ? TensorParallel.shard(model.graph(), 0, 1)
             : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
-    Graph graph = withSampling(Fusion.apply(part.graph()));
+    Graph graph = withSampling(Passes.optimize(part.graph()));
     MemoryCheck.require(model, graph, limits, options);
     int pages = options.sessions() * Math.ceilDiv(context, KvStore.PAGE_SLOTS);
     CompileOptions compile =

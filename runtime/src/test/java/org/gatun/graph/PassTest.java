@@ -19,6 +19,7 @@ import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.RmsNorm;
 import org.gatun.graph.op.Rope;
+import org.gatun.graph.pass.EarlyGather;
 import org.gatun.graph.pass.Fusion;
 import org.gatun.graph.spec.RandomTensors;
 import org.gatun.tensor.DType;
@@ -40,6 +41,20 @@ class PassTest {
         .isNotEmpty();
     assertThat(fused.nodes().stream().filter(n -> n.op() instanceof GatedMatMul)).hasSize(2);
     assertThat(run(fused)).isEqualTo(run(plain));
+  }
+
+  @Test
+  void theLastLayerIsComputedForWantedRowsOnly() {
+    Graph plain = transformer();
+    Graph early = EarlyGather.apply(plain);
+    assertThat(early.nodes().stream().filter(n -> n.label().equals("blk.1.down")))
+        .allMatch(n -> n.out().getFirst().rows().equals(Dim.LOGIT_ROWS));
+    assertThat(early.nodes().stream().filter(n -> n.label().equals("blk.0.down")))
+        .allMatch(n -> n.out().getFirst().rows().equals(Dim.TOKENS));
+    assertThat(early.nodes().stream().filter(n -> n.op() instanceof GatherRows)).hasSize(2);
+    assertThat(run(early)).isEqualTo(run(plain));
+    assertThat(run(Fusion.apply(early))).isEqualTo(run(plain));
+    assertThat(EarlyGather.apply(early)).isSameAs(early);
   }
 
   @Test
