@@ -20,8 +20,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Logits of the tiny random models against Hugging Face transformers, on every backend here. */
 class TinyModelTest {
-  /** Of the logits' root mean square; llama.cpp on the same weights in float32 is within 6e-6. */
-  private static final double BOUND = 2e-4;
+  /**
+   * Of the logits' root mean square. A wrong norm epsilon gives 6e-5, a wrong GELU 1e-3, a wrong
+   * window or rope 0.3 and more.
+   */
+  private static final double BOUND = 4e-5;
 
   private static final List<String> FAMILIES =
       List.of("gemma3", "llama", "mistral", "qwen2", "qwen3");
