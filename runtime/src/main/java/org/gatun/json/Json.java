@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
@@ -57,7 +58,7 @@ public final class Json {
       throw new JsonException(file + ": larger than " + (MAX_BYTES >> 20) + " MiB of JSON");
     }
     try (InputStream in = Files.newInputStream(file)) {
-      return asObject(read(FACTORY.createParser(ObjectReadContext.empty(), in)));
+      return asObject(read(() -> FACTORY.createParser(ObjectReadContext.empty(), in)));
     } catch (JsonException e) {
       throw new JsonException(file + ": " + e.getMessage());
     }
@@ -65,7 +66,7 @@ public final class Json {
 
   /** Parses UTF-8 bytes, whose root must be an object. */
   public static JsonObject readObject(byte[] utf8) throws JsonException {
-    return asObject(read(FACTORY.createParser(ObjectReadContext.empty(), utf8)));
+    return asObject(read(() -> FACTORY.createParser(ObjectReadContext.empty(), utf8)));
   }
 
   /** Parses text, whose root must be an object. */
@@ -75,8 +76,8 @@ public final class Json {
 
   /** Parses text whose root may be any value. */
   public static @Nullable Object read(String text) throws JsonException {
-    return read(
-        FACTORY.createParser(ObjectReadContext.empty(), text.getBytes(StandardCharsets.UTF_8)));
+    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+    return read(() -> FACTORY.createParser(ObjectReadContext.empty(), utf8));
   }
 
   /**
@@ -98,6 +99,17 @@ public final class Json {
       return object;
     }
     throw new JsonException("a JSON object is expected at the root");
+  }
+
+  private static @Nullable Object read(Supplier<JsonParser> opener) throws JsonException {
+    JsonParser parser;
+    try {
+      // Reads the first bytes to find the encoding.
+      parser = opener.get();
+    } catch (JacksonException e) {
+      throw new JsonException("invalid JSON: " + e.getOriginalMessage());
+    }
+    return read(parser);
   }
 
   private static @Nullable Object read(JsonParser parser) throws JsonException {
@@ -157,8 +169,7 @@ public final class Json {
       boolean leaf = token == null || token.isScalarValue();
       Object value = value(parser, token, leaf ? path : child(path, name));
       if (fields.containsKey(name)) {
-        throw new JsonException(
-            "duplicate key '" + child(path, name) + "', " + where(parser));
+        throw new JsonException("duplicate key '" + child(path, name) + "', " + where(parser));
       }
       fields.put(name, value);
     }

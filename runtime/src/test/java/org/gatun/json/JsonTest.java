@@ -19,7 +19,8 @@ class JsonTest {
   void readsEveryKindOfValue() throws Exception {
     JsonObject o =
         Json.readObject(
-            "{\"s\":\"a\\u00e9\\n\",\"i\":-9223372036854775808,\"big\":1e3,\"huge\":9223372036854775808,"
+            "{\"s\":\"a\\u00e9\\n"
+                + "\",\"i\":-9223372036854775808,\"big\":1e3,\"huge\":9223372036854775808,"
                 + "\"t\":true,\"n\":null,\"l\":[1,\"x\",[]],\"o\":{\"k\":[1,2]},\"inf\":Infinity}");
     assertThat(o.string("s")).isEqualTo("aé\n");
     assertThat(o.integer("i")).isEqualTo(Long.MIN_VALUE);
@@ -45,8 +46,23 @@ class JsonTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", " ", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "[1,", "{\"a\":1}x", "{\"a\":1,\"a\":2}",
-        "nul", "\"abc", "{\"a\":\"\\ud8\"}", "[1]", "1", "{a:1}", "{\"a\":01}", "\u0000"
+        "",
+        " ",
+        "{",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "[1,",
+        "{\"a\":1}x",
+        "{\"a\":1,\"a\":2}",
+        "nul",
+        "\"abc",
+        "{\"a\":\"\\ud8\"}",
+        "[1]",
+        "1",
+        "{a:1}",
+        "{\"a\":01}",
+        "\u0000"
       })
   void badInputGivesOneLine(String text) {
     assertThatThrownBy(() -> Json.readObject(text))
@@ -75,13 +91,22 @@ class JsonTest {
   @Property(tries = 300)
   void writtenTextReadsBack(@ForAll String text, @ForAll long number, @ForAll double d)
       throws Exception {
-    String clean = text.codePoints().filter(c -> c < 0xd800 || c > 0xdfff)
-        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
-        .toString();
+    String clean =
+        text.codePoints()
+            .filter(c -> c < 0xd800 || c > 0xdfff)
+            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+            .toString();
     Map<String, Object> map = new LinkedHashMap<>();
     map.put(clean, Arrays.asList(number, d, true, null, Map.of("k", clean)));
     JsonObject back = Json.readObject(Json.write(map));
     assertThat(Json.write(back)).isEqualTo(Json.write(map));
     assertThat(back.list(clean).getFirst()).isEqualTo(number);
+  }
+
+  @Test
+  void anEncodingThatIsNoneIsAnError() {
+    assertThatThrownBy(() -> Json.readObject(new byte[] {0, 0, 0x10, 0, 0, 0, 0, 0}))
+        .isInstanceOf(JsonException.class)
+        .hasMessageContaining("invalid JSON");
   }
 }
