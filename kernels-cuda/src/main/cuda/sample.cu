@@ -1,0 +1,186 @@
+// Draws one token per row of logits. The order "falling value, then rising id" is never built: every cut and the pick itself
+// is a descent through four 8-bit digits of the value, with counts and masses per digit. Masses are fixed-point integers,
+// so the result does not depend on the order of additions.
+#include "common.cuh"
+
+constexpr int SAMPLE_THREADS = 512;
+constexpr float ONE = 1099511627776.0f;  // 2^40: the mass of the most likely token
+
+typedef unsigned long long Mass;
+
+// Larger floats, larger keys.
+__device__ inline uint32_t keyOf(float x) {
+  uint32_t b = __float_as_uint(x);
+  return b & 0x80000000u ? ~b : b | 0x80000000u;
+}
+
+__device__ inline float valueOf(uint32_t key) {
+  return __uint_as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
+}
+
+struct Logits {
+  const float* x;
+  int count;
+  float top, inverseTemperature, floor;  // tokens whose share of the top's is below floor have no mass
+
+  __device__ Mass mass(uint32_t key) const {
+    float p = expf((valueOf(key) - top) * inverseTemperature);
+    return p >= floor ? __float2ull_rz(p * ONE) : 0;
+  }
+};
+
+// Where a cut falls: all tokens of larger keys and the first `ties` of this key.
+struct Cut {
+  uint32_t key;
+  uint32_t countBefore;
+  Mass massBefore;
+};
+
+// The key at which the running count (or mass), in falling order, first exceeds `target`.
+template <bool BY_MASS>
+__device__ Cut descend(const Logits& in, Mass target, Mass* masses, uint32_t* counts, Cut* found) {
+  if (threadIdx.x == 0) *found = {0, 0, 0};
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    for (int i = threadIdx.x; i < 256; i += blockDim.x) masses[i] = counts[i] = 0;
+    __syncthreads();  // bins are clear and found is of the digit before
+    uint32_t prefix = found->key;
+    for (int i = threadIdx.x; i < in.count; i += blockDim.x) {
+      uint32_t key = keyOf(in.x[i]);
+      if (shift < 24 && (key ^ prefix) >> (shift + 8)) continue;
+      Mass m = in.mass(key);
+      if (BY_MASS && m == 0) continue;
+      atomicAdd(&masses[(key >> shift) & 255], m);
+      atomicAdd(&counts[(key >> shift) & 255], 1u);
+    }
+    __syncthreads();  // bins are full
+    if (threadIdx.x == 0) {
+      Cut c = *found;
+      int last = -1;
+      for (int b = 255; b >= 0; b--) {
+        if (counts[b] == 0) continue;
+        last = b;
+        Mass before = BY_MASS ? c.massBefore : c.countBefore;
+        if (before + (BY_MASS ? masses[b] : counts[b]) > target) break;
+        // a target at the very end stays in the last bin that holds something
+        bool more = false;
+        for (int d = b - 1; d >= 0 && !more; d--) more = counts[d] != 0;
+        if (!more) break;
+        c.massBefore += masses[b];
+        c.countBefore += counts[b];
+      }
+      c.key |= (uint32_t)max(last, 0) << shift;
+      *found = c;
+    }
+    __syncthreads();  // the digit is chosen
+  }
+  Cut c = *found;
+  __syncthreads();  // all have read it: the next descent may start
+  return c;
+}
+
+// The id of the nth token (from 0, by rising id) whose key is this.
+__device__ int nthOf(const Logits& in, uint32_t key, uint32_t nth, uint32_t* perThread, int* found) {
+  int each = (in.count + blockDim.x - 1) / blockDim.x;
+  int from = min((int)threadIdx.x * each, in.count), to = min(from + each, in.count);
+  uint32_t mine = 0;
+  for (int i = from; i < to; i++) mine += keyOf(in.x[i]) == key;
+  perThread[threadIdx.x] = mine;
+  __syncthreads();  // counts are there
+  uint32_t before = 0;
+  for (int t = 0; t < (int)threadIdx.x; t++) before += perThread[t];
+  if (nth >= before && nth < before + mine) {
+    for (int i = from; i < to; i++) {
+      if (keyOf(in.x[i]) == key && before++ == nth) *found = i;
+    }
+  }
+  __syncthreads();  // one thread has written it
+  return *found;
+}
+
+// The largest key, in every thread.
+__device__ uint32_t topKey(const float* x, int count, uint32_t* part) {
+  uint32_t top = 0;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) top = max(top, keyOf(x[i]));
+#pragma unroll
+  for (int o = 16; o > 0; o >>= 1) top = max(top, __shfl_xor_sync(FULL_WARP, top, o));
+  if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = top;
+  __syncthreads();  // all warps' parts are there
+  top = 0;
+  for (int i = 0; i < (int)blockDim.x >> 5; i++) top = max(top, part[i]);
+  __syncthreads();  // all have read them
+  return top;
+}
+
+// grid (logit rows)
+KERNEL sample(Step step, const float* logits, int* ids, int vocabulary) {
+  __shared__ Mass masses[256];
+  __shared__ uint32_t counts[SAMPLE_THREADS];
+  __shared__ Cut cut;
+  __shared__ int id;
+  int l = blockIdx.x;
+  if (l >= step.count(2)) return;
+  Logits in = {logits + (size_t)l * vocabulary, vocabulary, 0, 0, 0};
+  float temperature = __int_as_float(step.logit(TEMPERATURE, l));
+  uint32_t top = topKey(in.x, vocabulary, counts);
+  if (temperature <= 0) {
+    int first = nthOf(in, top, 0, counts, &id);
+    if (threadIdx.x == 0) ids[l] = first;
+    return;
+  }
+  in.top = valueOf(top);
+  in.inverseTemperature = 1.0f / temperature;
+  int topK = step.logit(TOP_K, l);
+  float topP = __int_as_float(step.logit(TOP_P, l)), minP = __int_as_float(step.logit(MIN_P, l));
+
+  // The kept tokens: larger keys than endKey, and endTies of endKey.
+  uint32_t endKey = 0, endTies = 0xffffffffu;
+  Mass kept;
+  if (topK > 0 && topK < vocabulary) {
+    Cut c = descend<false>(in, topK - 1, masses, counts, &cut);
+    endKey = c.key;
+    endTies = topK - c.countBefore;
+    kept = c.massBefore + endTies * in.mass(c.key);
+  } else {
+    Cut c = descend<false>(in, vocabulary - 1, masses, counts, &cut);
+    endKey = c.key;
+    endTies = vocabulary - c.countBefore;
+    kept = c.massBefore + endTies * in.mass(c.key);
+  }
+  if (topP < 1) {
+    Mass target = (Mass)ceil((double)topP * (double)kept);
+    target = target > 0 ? target - 1 : 0;
+    Cut c = descend<true>(in, target, masses, counts, &cut);
+    Mass each = in.mass(c.key);
+    uint32_t ties = each == 0 ? 1 : (uint32_t)((target - min(target, c.massBefore)) / each) + 1;
+    if (c.key > endKey || (c.key == endKey && ties < endTies)) {
+      endKey = c.key;
+      endTies = ties;
+      kept = c.massBefore + ties * each;
+    }
+  }
+  if (minP > 0) {
+    in.floor = fminf(minP, 1.0f);
+    // mass of the kept tokens above the floor: what a descent to the end counts before endKey
+    Cut c = descend<true>(in, ~0ull >> 1, masses, counts, &cut);
+    if (c.key > endKey) {
+      Mass each = in.mass(c.key);
+      endKey = c.key;
+      endTies = 0xffffffffu;
+      // all ties of the last key above the floor are kept: the bins of the last digit still hold their number
+      endTies = counts[c.key & 255];
+      __syncthreads();  // counts is read before it is used again
+      kept = c.massBefore + endTies * each;
+    }
+  }
+  double uniform = (double)__int_as_float(step.logit(UNIFORM, l));
+  Mass target = (Mass)(uniform * (double)kept);
+  Cut c = descend<true>(in, target, masses, counts, &cut);
+  Mass each = in.mass(c.key);
+  uint32_t nth = each == 0 ? 0 : (uint32_t)((target - min(target, c.massBefore)) / each);
+  uint32_t ties = counts[c.key & 255];
+  __syncthreads();  // counts is read before it is used again
+  if (c.key == endKey) ties = min(ties, endTies);
+  nth = min(nth, ties - 1);
+  int drawn = nthOf(in, c.key, nth, counts, &id);
+  if (threadIdx.x == 0) ids[l] = drawn;
+}

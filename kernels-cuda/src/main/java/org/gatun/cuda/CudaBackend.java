@@ -1,0 +1,46 @@
+package org.gatun.cuda;
+
+import org.gatun.backend.Backend;
+import org.gatun.backend.CompileOptions;
+import org.gatun.backend.Program;
+import org.gatun.graph.Graph;
+import org.gatun.tensor.WeightSource;
+
+/** A GPU, real or virtual. Programs share the device's stream and its kernels. */
+final class CudaBackend implements Backend {
+  private final CudaDevice device;
+  private final Kernels kernels = new Kernels();
+
+  CudaBackend(CudaDevice device) {
+    this.device = device;
+  }
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public String device() {
+    return device.name();
+  }
+
+  @Override
+  public Numerics numerics() {
+    return new Numerics(true, true);
+  }
+
+  @Override
+  public synchronized Program compile(Graph graph, WeightSource weights, CompileOptions options) {
+    device.enter();
+    return CudaProgram.compile(device, kernels, graph, weights, options);
+  }
+
+  @Override
+  public synchronized void close() {
+    device.enter();
+    device.synchronize("finish running work");
+    kernels.close();
+    device.close();
+  }
+}

@@ -1,0 +1,181 @@
+package org.gatun.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.gatun.backend.Progress;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Node;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Embed;
+import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.MatMul;
+import org.gatun.tensor.DType;
+import org.gatun.tensor.Tensor;
+import org.gatun.tensor.WeightSource;
+import org.gatun.tensor.codec.Codecs;
+
+/** The graph's weights in one device allocation: matrices in their format's planes, vectors as f32. */
+final class DeviceWeights {
+  private static final int ALIGNMENT = 256;
+
+  /** A matrix on the device: the kernels' {@code Weight}. */
+  record Matrix(DType format, long[] planes, int rows, int cols) {
+    Args into(Args args) {
+      return args.struct(planes, rows, cols);
+    }
+  }
+
+  private final Map<String, Matrix> matrices = new LinkedHashMap<>();
+  private final Map<String, Long> vectors = new LinkedHashMap<>();
+  private long bytes;
+
+  /** Uploads every weight that the graph names, once each. */
+  DeviceWeights(Graph graph, WeightSource source, DevicePool pool, Staging staging, Progress progress) {
+    Map<String, Tensor> matrixTensors = new LinkedHashMap<>();
+    Map<String, Tensor> vectorTensors = new LinkedHashMap<>();
+    for (Node n : graph.nodes()) {
+      for (int i = 0; i < n.in().size(); i++) {
+        Value v = n.in().get(i);
+        if (v.isWeight()) {
+          (isMatrix(n, i) ? matrixTensors : vectorTensors).put(v.name(), source.weight(v.name()));
+        }
+      }
+    }
+    for (Tensor t : matrixTensors.values()) {
+      for (long size : planeBytes(t)) {
+        bytes += align(size);
+      }
+    }
+    for (Tensor t : vectorTensors.values()) {
+      bytes += align(4 * t.cols());
+    }
+    long at = pool.allocate(bytes, "the weights");
+    long done = 0;
+    for (var e : matrixTensors.entrySet()) {
+      Tensor t = e.getValue();
+      long[] sizes = planeBytes(t);
+      long[] planes = new long[4];
+      for (int p = 0; p < sizes.length; p++) {
+        planes[p] = at;
+        at += align(sizes[p]);
+      }
+      if (t.dtype().isQuantized()) {
+        uploadPlanes(t, planes, staging);
+      } else {
+        uploadRows(t, planes[0], staging);
+      }
+      matrices.put(
+          e.getKey(), new Matrix(t.dtype(), planes, Math.toIntExact(t.rows()), Math.toIntExact(t.cols())));
+      done += t.byteSize();
+      progress.report("upload", done, bytes);
+    }
+    for (var e : vectorTensors.entrySet()) {
+      float[] row = new float[Math.toIntExact(e.getValue().cols())];
+      Codecs.decodeRow(e.getValue(), 0, row);
+      staging.upload(at, MemorySegment.ofArray(row));
+      vectors.put(e.getKey(), at);
+      at += align(4L * row.length);
+    }
+  }
+
+  /** A matrix operand. */
+  Matrix matrix(Value v) {
+    Matrix m = matrices.get(v.name());
+    if (m == null) {
+      throw new IllegalStateException("matrix " + v + " was not uploaded");
+    }
+    return m;
+  }
+
+  /** Device address of a vector operand, as f32. */
+  long vector(Value v) {
+    Long at = vectors.get(v.name());
+    if (at == null) {
+      throw new IllegalStateException("vector " + v + " was not uploaded");
+    }
+    return at;
+  }
+
+  /** Device memory of all weights. */
+  long bytes() {
+    return bytes;
+  }
+
+  private static boolean isMatrix(Node n, int i) {
+    return switch (n.op()) {
+      case MatMul m -> i <= m.parts();
+      case GatedMatMul g -> true;
+      case Embed e -> true;
+      default -> false;
+    };
+  }
+
+  private static long[] planeBytes(Tensor t) {
+    if (!t.dtype().isQuantized()) {
+      return new long[] {t.byteSize()};
+    }
+    return WeightLayout.of(t.dtype()).planes().stream().mapToLong(p -> t.rows() * p.rowBytes(t.cols())).toArray();
+  }
+
+  private static void uploadRows(Tensor t, long to, Staging staging) {
+    long each = t.rowBytes();
+    if (each > staging.capacity()) {
+      throw new IllegalArgumentException(t.name() + ": a row of " + each + " bytes is too long");
+    }
+    long perChunk = staging.capacity() / each;
+    for (long r = 0; r < t.rows(); r += perChunk) {
+      long count = Math.min(perChunk, t.rows() - r);
+      MemorySegment stage = staging.next();
+      if (t.isDense()) {
+        MemorySegment.copy(t.data(), r * each, stage, 0, count * each);
+      } else {
+        for (long i = 0; i < count; i++) {
+          MemorySegment.copy(t.row(r + i), 0, stage, i * each, each);
+        }
+      }
+      staging.send(to + r * each, stage, 0, count * each);
+      staging.sent();
+    }
+  }
+
+  private static void uploadPlanes(Tensor t, long[] to, Staging staging) {
+    List<WeightLayout.Plane> layout = WeightLayout.of(t.dtype()).planes();
+    Repack repack = new Repack(t.dtype());
+    byte[] row = new byte[Math.toIntExact(t.rowBytes())];
+    List<byte[]> parts = new ArrayList<>();
+    layout.forEach(p -> parts.add(new byte[p.rowBytes(t.cols())]));
+    byte[][] planes = parts.toArray(byte[][]::new);
+    // Planes of a chunk of rows lie one after another in the staging half.
+    long perChunk = staging.capacity() / t.rowBytes();
+    if (perChunk == 0) {
+      throw new IllegalArgumentException(t.name() + ": a row of " + t.rowBytes() + " bytes is too long");
+    }
+    for (long r = 0; r < t.rows(); r += perChunk) {
+      long count = Math.min(perChunk, t.rows() - r);
+      MemorySegment stage = staging.next();
+      for (long i = 0; i < count; i++) {
+        MemorySegment.copy(t.data(), ValueLayout.JAVA_BYTE, (r + i) * t.rowStride(), row, 0, row.length);
+        repack.row(row, planes);
+        long offset = 0;
+        for (byte[] plane : planes) {
+          MemorySegment.copy(plane, 0, stage, ValueLayout.JAVA_BYTE, offset + i * plane.length, plane.length);
+          offset += count * plane.length;
+        }
+      }
+      long offset = 0;
+      for (int p = 0; p < planes.length; p++) {
+        staging.send(to[p] + r * planes[p].length, stage, offset, count * planes[p].length);
+        offset += count * planes[p].length;
+      }
+      staging.sent();
+    }
+  }
+
+  private static long align(long size) {
+    return Math.ceilDiv(size, ALIGNMENT) * ALIGNMENT;
+  }
+}
