@@ -2,4 +2,7 @@
 module org.gatun.cuda {
   requires org.gatun.bindings;
   requires org.gatun.runtime;
+
+  provides org.gatun.backend.BackendProvider with
+      org.gatun.cuda.CudaBackendProvider;
 }

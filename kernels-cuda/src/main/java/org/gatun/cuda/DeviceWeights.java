@@ -3,6 +3,7 @@ package org.gatun.cuda;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,10 +14,12 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedMatMul;
 import org.gatun.graph.op.MatMul;
+import org.gatun.graph.op.Rope;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
 import org.gatun.tensor.codec.Codecs;
+import org.jspecify.annotations.Nullable;
 
 /** The graph's weights in one device allocation: matrices in their format's planes, vectors as f32. */
 final class DeviceWeights {
@@ -31,10 +34,17 @@ final class DeviceWeights {
 
   private final Map<String, Matrix> matrices = new LinkedHashMap<>();
   private final Map<String, Long> vectors = new LinkedHashMap<>();
+  private final Map<String, Long> turns = new LinkedHashMap<>();
+  private final WeightSource source;
+  private final DevicePool pool;
+  private final Staging staging;
   private long bytes;
 
   /** Uploads every weight that the graph names, once each. */
   DeviceWeights(Graph graph, WeightSource source, DevicePool pool, Staging staging, Progress progress) {
+    this.source = source;
+    this.pool = pool;
+    this.staging = staging;
     Map<String, Tensor> matrixTensors = new LinkedHashMap<>();
     Map<String, Tensor> vectorTensors = new LinkedHashMap<>();
     for (Node n : graph.nodes()) {
@@ -98,6 +108,27 @@ final class DeviceWeights {
       throw new IllegalStateException("vector " + v + " was not uploaded");
     }
     return at;
+  }
+
+  /** The frequencies of a rope in turns per position, as f64; equal ropes share them. */
+  long turns(Rope rope, @Nullable Value factors) {
+    String key = rope + "/" + (factors == null ? "" : factors.name());
+    return turns.computeIfAbsent(
+        key,
+        k -> {
+          double[] f = new double[rope.rotaryDim() / 2];
+          float[] divide = new float[f.length];
+          Arrays.fill(divide, 1);
+          if (factors != null) {
+            Codecs.decodeRow(source.weight(factors.name()), 0, divide);
+          }
+          for (int i = 0; i < f.length; i++) {
+            f[i] = rope.frequency(i) / divide[i] / (2 * Math.PI);
+          }
+          long at = pool.allocate(8L * f.length, "rope frequencies");
+          staging.upload(at, MemorySegment.ofArray(f));
+          return at;
+        });
   }
 
   /** Device memory of all weights. */
