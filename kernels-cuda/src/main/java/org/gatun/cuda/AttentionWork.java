@@ -1,0 +1,107 @@
+package org.gatun.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.gatun.attention.AttentionPlan;
+import org.gatun.attention.KvStore;
+import org.gatun.backend.BackendException;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Node;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.KvAppend;
+
+/** KV append and attention: split-KV for rows of short sequences of rows, with as many splits as fill the device. */
+final class AttentionWork {
+  private static final int THREADS = 128;
+  private static final int MAX_SPLITS = 32;
+  private static final int PAGE = KvStore.PAGE_SLOTS;
+
+  private final Lowering lowering;
+  private final long[] partial = new long[2];
+
+  AttentionWork(Lowering lowering, DevicePool pool, Graph graph) {
+    this.lowering = lowering;
+    long outputs = 0;
+    long heads = 0;
+    int limit = lowering.options().limits().rows();
+    for (Node n : graph.nodes()) {
+      if (n.op() instanceof Attention a) {
+        for (int rows = 1; ; rows = Math.min(limit, rows * 2)) {
+          int splits = splits(a, rows, Integer.MAX_VALUE);
+          if (splits > 1) {
+            outputs = Math.max(outputs, (long) splits * rows * a.heads() * a.headDim());
+            heads = Math.max(heads, (long) splits * rows * a.heads());
+          }
+          if (rows == limit) {
+            break;
+          }
+        }
+      }
+    }
+    if (outputs > 0) {
+      partial[0] = pool.allocate(outputs * 4, "attention splits");
+      partial[1] = pool.allocate(heads * 8, "attention splits");
+    }
+  }
+
+  Work.Body append(Node n, KvAppend k) {
+    DeviceKv.Layer layer = lowering.kv().layer(k.layer());
+    MemorySegment p =
+        layer
+            .into(lowering.args().p(lowering.at(n.in().get(0))).p(lowering.at(n.in().get(1))))
+            .pointers();
+    MemorySegment f = lowering.kernels().function(lowering.options().kvCodec(), "kv_append");
+    return s -> lowering.launch(f, s.rows(), layer.shape().kvHeads(), 1, 32, 0, p, n);
+  }
+
+  Work.Body attend(Node n, Attention a) {
+    if (!(a.plan() instanceof AttentionPlan.Dense)) {
+      throw new BackendException("cuda has no attention plan " + a.plan() + "; use --attention dense");
+    }
+    if (a.headDim() % 8 != 0 || a.headDim() > 256) {
+      throw new BackendException(
+          "cuda has no attention of head dim " + a.headDim() + ": multiples of 8 up to 256 are supported");
+    }
+    DeviceKv.Layer layer = lowering.kv().layer(a.layer());
+    Value q = n.in().getFirst();
+    long out = lowering.at(n.out().get(0));
+    long lse = a.lse() ? lowering.at(n.out().get(1)) : 0;
+    int group = headsPerBlock(a);
+    int chunks = a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), group);
+    Args main = layer.into(lowering.args().p(lowering.at(q))).i(a.heads()).f(a.scale()).i(a.window()).f(a.softCap());
+    main.i(Integer.MAX_VALUE, 1).struct(partial).p(out).p(lse);
+    MemorySegment mainSplits = main.value(8);
+    MemorySegment mainArgs = main.pointers();
+    Args merge = lowering.args().i(a.heads(), a.headDim(), Integer.MAX_VALUE, 1).struct(partial).p(out).p(lse);
+    MemorySegment mergeSplits = merge.value(4);
+    MemorySegment mergeArgs = merge.pointers();
+    MemorySegment attend = lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
+    MemorySegment combine = lowering.kernels().function(lowering.options().kvCodec(), "combine");
+    int threadGroups = THREADS / (a.headDim() / 2);
+    int shared = 4 * (group * (a.headDim() + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
+    return s -> {
+      int splits = splits(a, s.rows(), s.pages());
+      mainSplits.set(ValueLayout.JAVA_INT, 0, splits);
+      lowering.launch(attend, chunks, s.rows(), splits, THREADS, shared, mainArgs, n);
+      if (splits > 1) {
+        mergeSplits.set(ValueLayout.JAVA_INT, 0, splits);
+        lowering.launch(combine, a.heads(), s.rows(), 1, 64, 0, mergeArgs, n);
+      }
+    };
+  }
+
+  /** Query heads that one block does together: those that share a KV head, up to eight. */
+  private static int headsPerBlock(Attention a) {
+    int perKv = a.heads() / a.kvHeads();
+    return perKv >= 5 ? 8 : perKv >= 3 ? 4 : perKv;
+  }
+
+  /** As many splits as give two blocks per multiprocessor, each with at least two pages to read. */
+  private int splits(Attention a, int rows, int pages) {
+    int blocks = rows * a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), headsPerBlock(a));
+    int visible = a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages;
+    return Math.clamp(
+        Math.ceilDiv(2L * lowering.device().multiprocessors(), blocks), 1, Math.clamp(visible / 2, 1, MAX_SPLITS));
+  }
+}

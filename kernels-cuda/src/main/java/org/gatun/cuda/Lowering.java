@@ -1,0 +1,277 @@
+package org.gatun.cuda;
+
+import static org.gatun.bindings.cuda.cuda_h.*;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.gatun.backend.CompileOptions;
+import org.gatun.graph.Dim;
+import org.gatun.graph.Graph;
+import org.gatun.graph.MemoryPlan;
+import org.gatun.graph.Node;
+import org.gatun.graph.Step;
+import org.gatun.graph.StepLimits;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Activation;
+import org.gatun.graph.op.Add;
+import org.gatun.graph.op.AddRmsNorm;
+import org.gatun.graph.op.AllGather;
+import org.gatun.graph.op.AllReduce;
+import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Embed;
+import org.gatun.graph.op.GatedAct;
+import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherRows;
+import org.gatun.graph.op.KvAppend;
+import org.gatun.graph.op.MatMul;
+import org.gatun.graph.op.RmsNorm;
+import org.gatun.graph.op.Rope;
+import org.gatun.graph.op.Sample;
+
+/** Turns each node into launches: kernels chosen, parameters built, only grid sizes left to the step's shape. */
+final class Lowering {
+  private static final int TOKENS_FIELD = 0;
+  private static final int LOGITS_FIELD = 2;
+  private static final int ELEMENT_THREADS = 256;
+  private static final int SAMPLE_THREADS = 512;
+
+  private final CudaDevice device;
+  private final Kernels kernels;
+  private final Arena arena;
+  private final DeviceWeights weights;
+  private final DeviceKv kv;
+  private final MemoryPlan plan;
+  private final CompileOptions options;
+  private final long activations;
+  private final long step;
+  private final int[] stepLayout;
+  private final MatrixProducts products;
+  private final AttentionWork attention;
+  private final Collectives collectives;
+
+  Lowering(
+      CudaDevice device,
+      Kernels kernels,
+      Arena arena,
+      DevicePool pool,
+      Staging staging,
+      DeviceWeights weights,
+      DeviceKv kv,
+      MemoryPlan plan,
+      CompileOptions options,
+      Graph graph,
+      long activations,
+      long step) {
+    this.device = device;
+    this.kernels = kernels;
+    this.arena = arena;
+    this.weights = weights;
+    this.kv = kv;
+    this.plan = plan;
+    this.options = options;
+    this.activations = activations;
+    this.step = step;
+    StepLimits limits = options.limits();
+    try (Step s = new Step(limits)) {
+      stepLayout =
+          new int[] {
+            limits.rows(), limits.logitRows(), limits.sequences(), s.pageOffset(), s.maskOffset(), s.positionOffset()
+          };
+    }
+    products = new MatrixProducts(this, pool, graph);
+    attention = new AttentionWork(this, pool, graph);
+    collectives = new Collectives(device, staging, arena, options.communicator());
+  }
+
+  /** The launches of all nodes, in order. */
+  List<Work> lower(Graph graph) {
+    List<Work> all = new ArrayList<>();
+    for (Node n : graph.nodes()) {
+      boolean host =
+          options.communicator() != null && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
+      all.add(new Work(n, host, body(n)));
+    }
+    return all;
+  }
+
+  private Work.Body body(Node n) {
+    return switch (n.op()) {
+      case Embed e -> embed(n, e);
+      case MatMul m -> products.matMul(n, m);
+      case GatedMatMul g -> products.gated(n, g.activation());
+      case RmsNorm r -> rmsNorm(n, r);
+      case AddRmsNorm r -> addRmsNorm(n, r);
+      case Rope r -> rope(n, r);
+      case Add a -> elementwise(n, "add");
+      case GatedAct g -> elementwise(n, "gated_act_" + suffix(g.activation()));
+      case GatherRows g -> gather(n);
+      case KvAppend k -> attention.append(n, k);
+      case Attention a -> attention.attend(n, a);
+      case Sample s -> sample(n);
+      case AllReduce a -> collectives.allReduce(n, this);
+      case AllGather a -> collectives.allGather(n, this, a.ranks());
+    };
+  }
+
+  private Work.Body embed(Node n, Embed e) {
+    DeviceWeights.Matrix table = weights.matrix(n.in().getFirst());
+    Args a = table.into(args()).p(at(n.out().getFirst())).f(e.scale()).i(e.first());
+    MemorySegment f = kernels.function(table.format(), "embed");
+    MemorySegment p = a.pointers();
+    return s -> launch(f, s.rows(), 1, 1, 64, 0, p, n);
+  }
+
+  private Work.Body rmsNorm(Node n, RmsNorm r) {
+    Value x = n.in().get(0);
+    int dim = n.in().get(1).cols();
+    MemorySegment p =
+        args()
+            .i(field(x.rows()))
+            .p(at(x))
+            .p(weights.vector(n.in().get(1)))
+            .p(at(n.out().getFirst()))
+            .i(dim)
+            .f(r.eps())
+            .pointers();
+    MemorySegment f = kernels.function("rows", "rms_norm");
+    int groups = x.cols() / dim;
+    return s -> launch(f, s.rows(x.rows()), groups, 1, threadsFor(dim), 0, p, n);
+  }
+
+  private Work.Body addRmsNorm(Node n, AddRmsNorm r) {
+    Value x = n.in().get(0);
+    MemorySegment p =
+        args()
+            .i(field(x.rows()))
+            .p(at(x))
+            .p(at(n.in().get(1)))
+            .p(weights.vector(n.in().get(2)))
+            .p(r.normFirst() ? weights.vector(n.in().get(3)) : 0)
+            .p(at(n.out().get(0)))
+            .p(at(n.out().get(1)))
+            .i(x.cols())
+            .f(r.eps())
+            .pointers();
+    MemorySegment f = kernels.function("rows", "add_rms_norm");
+    return s -> launch(f, s.rows(x.rows()), 1, 1, threadsFor(x.cols()), 0, p, n);
+  }
+
+  private Work.Body rope(Node n, Rope r) {
+    Value x = n.in().get(0);
+    int heads = x.cols() / r.headDim();
+    long turns = weights.turns(r, n.in().size() > 1 ? n.in().get(1) : null);
+    MemorySegment p =
+        args()
+            .i(field(x.rows()))
+            .p(at(x))
+            .p(turns)
+            .p(at(n.out().getFirst()))
+            .i(heads, r.headDim(), r.rotaryDim(), r.interleaved() ? 1 : 0)
+            .pointers();
+    MemorySegment f = kernels.function("rows", "rope");
+    return s -> launch(f, s.rows(x.rows()), 1, 1, threadsFor(x.cols() / 2), 0, p, n);
+  }
+
+  private Work.Body elementwise(Node n, String kernel) {
+    Value x = n.in().get(0);
+    MemorySegment p =
+        args()
+            .i(field(x.rows()))
+            .p(at(x))
+            .p(at(n.in().get(1)))
+            .p(at(n.out().getFirst()))
+            .i(x.cols())
+            .pointers();
+    MemorySegment f = kernels.function("rows", kernel);
+    int blocks = Math.ceilDiv(x.cols(), ELEMENT_THREADS);
+    return s -> launch(f, blocks, s.rows(x.rows()), 1, ELEMENT_THREADS, 0, p, n);
+  }
+
+  private Work.Body gather(Node n) {
+    Value x = n.in().getFirst();
+    MemorySegment p = args().p(at(x)).p(at(n.out().getFirst())).i(x.cols()).pointers();
+    MemorySegment f = kernels.function("rows", "gather_rows");
+    int blocks = Math.ceilDiv(x.cols(), ELEMENT_THREADS);
+    return s -> launch(f, blocks, s.logitRows(), 1, ELEMENT_THREADS, 0, p, n);
+  }
+
+  private Work.Body sample(Node n) {
+    Value logits = n.in().getFirst();
+    MemorySegment p = args().p(at(logits)).p(at(n.out().getFirst())).i(logits.cols()).pointers();
+    MemorySegment f = kernels.function("sample", "sample");
+    return s -> launch(f, s.rows(logits.rows()), 1, 1, SAMPLE_THREADS, 0, p, n);
+  }
+
+  /** Copies a value's rows; nothing to do where the plan gave both one place. */
+  Work.Body copy(Node n, Value from, Value to) {
+    if (at(from) == at(to)) {
+      return s -> {};
+    }
+    MemorySegment p = args().i(field(from.rows())).p(at(from)).p(at(to)).i(from.cols()).pointers();
+    MemorySegment f = kernels.function("rows", "copy_rows");
+    int blocks = Math.ceilDiv(from.cols(), ELEMENT_THREADS);
+    return s -> launch(f, blocks, s.rows(from.rows()), 1, ELEMENT_THREADS, 0, p, n);
+  }
+
+  /** Parameters that begin with the descriptor. */
+  Args args() {
+    return new Args(arena).struct(new long[] {step}, stepLayout);
+  }
+
+  /** Device address of an activation. */
+  long at(Value v) {
+    return activations + plan.offset(v);
+  }
+
+  /** How a kernel learns a row count: {@code Step.count} in {@code common.cuh}. */
+  int field(Dim rows) {
+    return switch (rows) {
+      case Dim.Fixed f -> Math.toIntExact(-f.size());
+      case Dim.Symbol s -> s.equals(Dim.TOKENS) ? TOKENS_FIELD : LOGITS_FIELD;
+    };
+  }
+
+  /** Queues one kernel; a grid without blocks is nothing to do. */
+  void launch(MemorySegment f, int x, int y, int z, int threads, int shared, MemorySegment args, Node n) {
+    if (x == 0 || y == 0 || z == 0) {
+      return;
+    }
+    int code = cuLaunchKernel(f, x, y, z, threads, 1, 1, shared, device.stream(), args, MemorySegment.NULL);
+    if (code != 0) {
+      throw Cuda.failure(code, "launch " + n.op().name() + " of " + n.label());
+    }
+  }
+
+  static String suffix(Activation a) {
+    return switch (a) {
+      case SILU -> "silu";
+      case GELU_TANH -> "gelu";
+    };
+  }
+
+  private static int threadsFor(int elements) {
+    return Math.clamp(Math.ceilDiv(Math.ceilDiv(elements, 4), 32) * 32, 32, 256);
+  }
+
+  CudaDevice device() {
+    return device;
+  }
+
+  Kernels kernels() {
+    return kernels;
+  }
+
+  DeviceWeights weights() {
+    return weights;
+  }
+
+  DeviceKv kv() {
+    return kv;
+  }
+
+  CompileOptions options() {
+    return options;
+  }
+}

@@ -1,0 +1,165 @@
+package org.gatun.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Node;
+import org.gatun.graph.Value;
+import org.gatun.graph.op.Activation;
+import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.MatMul;
+import org.gatun.tensor.DType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Matrix products. Quantised weights meet activations rounded to 8 bits; a value is rounded once, however many weights
+ * read it.
+ */
+final class MatrixProducts {
+  private static final int THREADS = 128;
+  private static final int[] BATCHES = {1, 2, 4, 8};
+
+  private final Lowering lowering;
+  private final long[] rounded = new long[3];
+  private final long gateScratch;
+  private @Nullable Value inRounded;
+
+  MatrixProducts(Lowering lowering, DevicePool pool, Graph graph) {
+    this.lowering = lowering;
+    long groups = 0;
+    long split = 0;
+    for (Node n : graph.nodes()) {
+      if (n.op() instanceof MatMul || n.op() instanceof GatedMatMul) {
+        Value x = n.in().getFirst();
+        long rows = rows(x);
+        for (Value w : n.in().subList(1, n.in().size())) {
+          if (w.isWeight() && w.dtype().isQuantized()) {
+            groups = Math.max(groups, rows * (x.cols() / 32));
+          }
+        }
+        if (n.op() instanceof GatedMatMul && n.in().get(1).dtype() != n.in().get(2).dtype()) {
+          split = Math.max(split, rows * n.out().getFirst().cols());
+        }
+      }
+    }
+    if (groups > 0) {
+      rounded[0] = pool.allocate(groups * 16, "8-bit activations");
+      rounded[1] = pool.allocate(groups * 16, "8-bit activations");
+      rounded[2] = pool.allocate(groups * 8, "8-bit activations");
+    }
+    gateScratch = split > 0 ? pool.allocate(split * 4, "a gate of another format") : 0;
+  }
+
+  private long rows(Value x) {
+    var limits = lowering.options().limits();
+    return x.rows().at(limits.rows(), limits.logitRows());
+  }
+
+  /** Each weight on its own: formats of Q, K and V may differ. */
+  Work.Body matMul(Node n, MatMul m) {
+    Value x = n.in().getFirst();
+    List<Work.Body> all = new ArrayList<>();
+    for (int i = 0; i < m.parts(); i++) {
+      long bias = m.bias() ? lowering.weights().vector(n.in().get(1 + m.parts() + i)) : 0;
+      all.addAll(product(n, x, n.in().get(1 + i), bias, lowering.at(n.out().get(i))));
+    }
+    return inOrder(all);
+  }
+
+  /** Gate and up in one pass where they share a format; else two products and the gate. */
+  Work.Body gated(Node n, Activation activation) {
+    Value x = n.in().getFirst();
+    DeviceWeights.Matrix gate = lowering.weights().matrix(n.in().get(1));
+    DeviceWeights.Matrix up = lowering.weights().matrix(n.in().get(2));
+    Value y = n.out().getFirst();
+    String suffix = Lowering.suffix(activation);
+    List<Work.Body> all = new ArrayList<>();
+    if (gate.format() == up.format()) {
+      round(n, x, gate.format(), all);
+      int lanes = lanes(gate);
+      Args a = up.into(gate.into(lowering.args().i(lowering.field(x.rows()))));
+      a.struct(rounded).p(lowering.at(x)).p(lowering.at(y)).i(lanes);
+      all.add(byBatch(n, x, gate, "gated_" + suffix + "_", a.pointers(), lanes));
+      return inOrder(all);
+    }
+    all.addAll(product(n, x, n.in().get(1), 0, gateScratch));
+    all.addAll(product(n, x, n.in().get(2), 0, lowering.at(y)));
+    MemorySegment p =
+        lowering
+            .args()
+            .i(lowering.field(x.rows()))
+            .p(gateScratch)
+            .p(lowering.at(y))
+            .p(lowering.at(y))
+            .i(y.cols())
+            .pointers();
+    MemorySegment f = lowering.kernels().function("rows", "gated_act_" + suffix);
+    all.add(s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
+    return inOrder(all);
+  }
+
+  private List<Work.Body> product(Node n, Value x, Value weight, long bias, long y) {
+    DeviceWeights.Matrix w = lowering.weights().matrix(weight);
+    List<Work.Body> all = new ArrayList<>();
+    round(n, x, w.format(), all);
+    int lanes = lanes(w);
+    Args a = w.into(lowering.args().i(lowering.field(x.rows())));
+    a.struct(rounded).p(lowering.at(x)).p(bias).p(y).i(lanes);
+    all.add(byBatch(n, x, w, "matvec_", a.pointers(), lanes));
+    return all;
+  }
+
+  /** The kernel for 1, 2, 4 or 8 rows at a time, by the step's shape. */
+  private Work.Body byBatch(
+      Node n, Value x, DeviceWeights.Matrix w, String kernel, MemorySegment p, int lanes) {
+    MemorySegment[] f = new MemorySegment[BATCHES.length];
+    for (int i = 0; i < f.length; i++) {
+      f[i] = lowering.kernels().function(w.format(), kernel + BATCHES[i]);
+    }
+    int blocks = Math.toIntExact(Math.ceilDiv((long) w.rows() * lanes, THREADS));
+    return s -> {
+      int rows = s.rows(x.rows());
+      int b = rows <= 1 ? 0 : rows <= 2 ? 1 : rows <= 4 ? 2 : 3;
+      lowering.launch(f[b], blocks, Math.ceilDiv(rows, BATCHES[b]), 1, THREADS, 0, p, n);
+    };
+  }
+
+  private void round(Node n, Value x, DType format, List<Work.Body> all) {
+    if (!format.isQuantized() || x.equals(inRounded)) {
+      return;
+    }
+    inRounded = x;
+    MemorySegment p =
+        lowering
+            .args()
+            .i(lowering.field(x.rows()))
+            .p(lowering.at(x))
+            .struct(rounded)
+            .i(x.cols())
+            .pointers();
+    MemorySegment f = lowering.kernels().function("rows", "round_rows");
+    int blocks = Math.ceilDiv(x.cols() / 4, THREADS);
+    all.add(s -> lowering.launch(f, blocks, s.rows(x.rows()), 1, THREADS, 0, p, n));
+  }
+
+  /** Lanes that share an output row: the most that leave less than a tenth of them idle. */
+  private static int lanes(DeviceWeights.Matrix w) {
+    int pieces = w.format().isQuantized() ? w.cols() / 32 : Math.ceilDiv(w.cols(), 8);
+    for (int lanes = 32; lanes > 4; lanes >>= 1) {
+      if (Math.ceilDiv(pieces, lanes) * lanes * 10 <= pieces * 11) {
+        return lanes;
+      }
+    }
+    return 4;
+  }
+
+  private static Work.Body inOrder(List<Work.Body> all) {
+    Work.Body[] bodies = all.toArray(Work.Body[]::new);
+    return s -> {
+      for (Work.Body b : bodies) {
+        b.launch(s);
+      }
+    };
+  }
+}
