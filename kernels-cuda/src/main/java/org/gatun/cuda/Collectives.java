@@ -4,6 +4,7 @@ import static org.gatun.bindings.cuda.cuda_h.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.gatun.backend.BackendException;
 import org.gatun.graph.Node;
 import org.gatun.graph.Value;
 import org.gatun.parallel.Columns;
@@ -47,8 +48,12 @@ final class Collectives {
   Work.Body allGather(Node n, Lowering lowering, int ranks) {
     Value x = n.in().getFirst();
     Value y = n.out().getFirst();
-    if (group == null && ranks == 1) {
-      return lowering.copy(n, x, y);
+    Communicator all = group;
+    if (all == null) {
+      if (ranks == 1) {
+        return lowering.copy(n, x, y);
+      }
+      throw new BackendException("all_gather of " + ranks + " ranks needs a group; start with gatun launch");
     }
     MemorySegment in = arena.allocate(limit(x, lowering), 64);
     MemorySegment out = arena.allocate(ranks * limit(x, lowering), 64);
@@ -57,7 +62,7 @@ final class Collectives {
       int rows = s.rows(x.rows());
       long bytes = 4L * rows * x.cols();
       download(in.asSlice(0, bytes), lowering.at(x));
-      Columns.allGather(group, in.asSlice(0, bytes), out.asSlice(0, ranks * bytes), scratch, rows);
+      Columns.allGather(all, in.asSlice(0, bytes), out.asSlice(0, ranks * bytes), scratch, rows);
       staging.upload(lowering.at(y), out.asSlice(0, ranks * bytes));
     };
   }

@@ -57,6 +57,7 @@ final class CudaProgram implements Program {
   private boolean closed;
 
   /** Uploads, plans and prepares; frees everything if any of it fails. */
+  @SuppressWarnings("MustBeClosedChecker") // the program owns the arena and closes it
   static CudaProgram compile(
       CudaDevice device, Kernels kernels, Graph graph, WeightSource weights, CompileOptions options) {
     Arena arena = Arena.ofShared();
