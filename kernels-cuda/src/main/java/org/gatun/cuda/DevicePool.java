@@ -8,14 +8,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.gatun.backend.BackendException;
-import org.gatun.bindings.cuda.CUmemLocation_st;
-import org.gatun.bindings.cuda.CUmemPoolProps_st;
 
-/** The stream-ordered memory of one program. Everything is allocated while it is compiled and freed by {@link #close}. */
+/** What one program takes from the device's stream-ordered pool. Everything is allocated while it is compiled and freed by {@link #close}. */
 final class DevicePool implements AutoCloseable {
-  private static final int PINNED = 1;
-  private static final int ON_DEVICE = 1;
-
   private final CudaDevice device;
   private final MemorySegment pool;
   private final List<Long> allocated = new ArrayList<>();
@@ -24,13 +19,8 @@ final class DevicePool implements AutoCloseable {
   DevicePool(CudaDevice device) {
     this.device = device;
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment props = arena.allocate(CUmemPoolProps_st.layout());
-      CUmemPoolProps_st.allocType(props, PINNED);
-      MemorySegment location = CUmemPoolProps_st.location(props);
-      CUmemLocation_st.type(location, ON_DEVICE);
-      CUmemLocation_st.id(location, device.ordinal());
       MemorySegment p = arena.allocate(ValueLayout.ADDRESS);
-      Cuda.check(cuMemPoolCreate(p, props), "create a memory pool");
+      Cuda.check(cuDeviceGetDefaultMemPool(p, device.ordinal()), "find the device's memory pool");
       pool = p.get(ValueLayout.ADDRESS, 0);
     }
   }
@@ -77,6 +67,5 @@ final class DevicePool implements AutoCloseable {
     }
     allocated.clear();
     cuStreamSynchronize(device.stream());
-    cuMemPoolDestroy(pool);
   }
 }
