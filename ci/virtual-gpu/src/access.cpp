@@ -181,7 +181,7 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
     });
   }
   if (checks & CHECK_RACE_GLOBAL && device && w.launch->race_tags)
-    global_race(w, o, m, l, size, use, use == Use::Atomic || o.y & 0xff00);
+    global_race(w, o, m, l, size, use, o.cls != Cls::Async && o.y & 0x100 && (o.y >> 12 & 3) >= 2);
   if (options().count) {
     Counters& c = w.launch->c;
     count_sectors(w, use == Use::Load ? c.ld : use == Use::Store ? c.st : c.red, l.at, m, size, l.unit, l.uniform);

@@ -25,6 +25,7 @@ void Launch::finish() {
     if (code[i].cls == Cls::Mma && warp_count[i]) c.mma[kernel->spellings[code[i].kind]] += warp_count[i];
   }
   c.footprint_grid = grid_footprint.count();
+  end_launch(*this);
   resident.clear();
   spare.clear();
   LaunchRecord r;

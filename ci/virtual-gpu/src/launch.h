@@ -25,8 +25,8 @@ struct Launch {
   u64 resident_limit = 1;
   bool race_tags = false;
   u32 launch_id = 0;
-  u32 first_agent = 0;
-  u64 sequence = 0;
+  u32 first_slot = 0, last_slot = 0, slot_floor = 0;      // of its blocks in the race tags
+  std::vector<std::pair<u32, u32>> concurrent;            // slots of launches that overlapped with this one
 
   // running
   bool started = false, finished = false;
@@ -64,9 +64,12 @@ void check_barriers(Block& b);
 // Waits until every live lane of `need` is at this op with the same mask. True: run now for the lanes in m.
 bool converge(Warp& w, const Op& o, u32 m, u32 need);
 
-void release_fence(Warp& w, u32 m, bool global);
-void acquire_fence(Warp& w, u32 m);
-void begin_agent(Block& b);
+// scope: 0 block, 2 device, 3 system
+void release_fence(Warp& w, int scope);
+void acquire_fence(Warp& w, int scope);
+void begin_block(Block& b);
+void begin_launch(Launch& l);
+void end_launch(Launch& l);
 void async_exit(Warp& w, u32 m);  // copies still pending when lanes exit
 void note_poll(Warp& w);
 }  // namespace vgpu

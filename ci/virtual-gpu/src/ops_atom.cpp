@@ -64,7 +64,7 @@ void atom(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
   note_poll(w);
-  if (o.y & 0x400) release_fence(w, m, SP != 1);
+  if (o.y & 0x400 && SP != 1) release_fence(w, o.y >> 12 & 3);
   u32 todo = m;
   while (todo) {
     Space s = SP == 0 ? Space::Global : SP == 1 ? Space::Shared : generic_space(l.at[__builtin_ctz(todo)]);
@@ -79,12 +79,13 @@ void atom(Warp& w, const Op& o, u32 m) {
     perform(w, o, part, p);
     todo &= ~part;
   }
-  if (o.y & 0x200) acquire_fence(w, m);
+  if (o.y & 0x200 && SP != 1) acquire_fence(w, o.y >> 12 & 3);
 }
 
 void decode_atom(Ctx& c, bool red) {
   int sem = c.one_of({"relaxed", "acquire", "release", "acq_rel"});
-  c.one_of({"cta", "cluster", "gpu", "sys"});
+  int scope = c.one_of({"cta", "cluster", "gpu", "sys"});
+  if (scope < 0) scope = 2;
   int sp = c.one_of({"global", "shared", "shared::cta"});
   int k = c.one_of({"add", "min", "max", "inc", "dec", "exch", "cas", "and", "or", "xor"});
   if (k < 0) c.fail("unknown operation");
@@ -99,7 +100,7 @@ void decode_atom(Ctx& c, bool red) {
   if ((k == CAS) != (c.nargs() == base + 3)) c.fail("wrong number of operands");
   c.op.x = (u32)k;
   c.op.size = (u8)ty_bytes(t);
-  c.op.y = 0x100 | (sem == 1 || sem == 3 ? 0x200 : 0) | (sem == 2 || sem == 3 ? 0x400 : 0) | (u32)t << 16;
+  c.op.y = 0x100 | (sem == 1 || sem == 3 ? 0x200 : 0) | (sem == 2 || sem == 3 ? 0x400 : 0) | (u32)scope << 12 | (u32)t << 16;
   c.address(base, 1);
   c.op.r[2] = c.src(base + 1, t);
   if (k == CAS) c.op.r[3] = c.src(base + 2, t);

@@ -59,7 +59,6 @@ void barrier(Warp& w, const Op& o, u32 m) {
     throw LaunchFault{719};
   }
   if (o.y & 1 && !converge(w, o, m, w.entry)) return;
-  release_fence(w, m, false);
   Barrier& b = w.block->bars[id];
   if (o.y & 4) {
     u32 p = (w.pred(o.r[3]) ^ o.imm) & m;
@@ -85,9 +84,10 @@ void warp_sync(Warp& w, const Op& o, u32 m) {
   w.block->shadow.warp_barrier(w);
   w.launch->c.warp_barriers++;
 }
-void fence(Warp& w, const Op& o, u32 m) {
-  release_fence(w, m, o.x > 0);
-  acquire_fence(w, m);
+void fence(Warp& w, const Op& o, u32) {
+  int scope = o.x == 4 ? 3 : o.x >= 2 ? 2 : 0;
+  acquire_fence(w, scope);  // what relaxed loads saw before the fence
+  release_fence(w, scope);
 }
 
 void decode_barrier(Ctx& c) {

@@ -5,7 +5,7 @@
 
 namespace vgpu {
 namespace {
-// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) | release (0x400),
+// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) | release (0x400) | scope << 12,
 //     x = 1: sign-extend to 32 bits. Rows: r[1] = address, aux = elements (or r[0] alone).
 
 u32 element_row(Warp& w, const Op& o, u32 e) { return o.naux ? w.launch->kernel->aux[o.aux + e] : o.r[0]; }
@@ -60,7 +60,7 @@ void write_lanes(Warp& w, const Op& o, u32 m, const Lanes& l) {
 }
 
 void polled(Warp& w, const Op& o) {
-  if (!(o.y & 0xff00)) return;
+  if (!(o.y & 0x100)) return;
   note_poll(w);
 }
 
@@ -109,17 +109,17 @@ void ldst(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
   polled(w, o);
-  if (o.y & 0x400) release_fence(w, m, SP == Space::Global);
+  if (o.y & 0x400 && SP == Space::Global) release_fence(w, o.y >> 12 & 3);
   if (STORE) store<SP>(w, o, m, l);
   else load<SP>(w, o, m, l);
-  if (o.y & 0x200) acquire_fence(w, m);
+  if (o.y & 0x200) acquire_fence(w, o.y >> 12 & 3);
 }
 template <bool STORE>
 void ldst_generic(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
   polled(w, o);
-  if (o.y & 0x400) release_fence(w, m, true);
+  if (o.y & 0x400) release_fence(w, o.y >> 12 & 3);
   while (m) {  // lanes may point into different spaces
     Space s = generic_space(l.at[__builtin_ctz(m)]);
     u32 part = 0;
@@ -135,15 +135,17 @@ void ldst_generic(Warp& w, const Op& o, u32 m) {
     }
     m &= ~part;
   }
-  if (o.y & 0x200) acquire_fence(w, m);
+  if (o.y & 0x200) acquire_fence(w, o.y >> 12 & 3);
 }
 
 void decode_ldst(Ctx& c, bool store) {
   const auto& mods = c.in.mods;
   bool acquire = c.has("acquire"), release = c.has("release");
-  bool strong = c.has("volatile") | c.has("relaxed") | acquire | release | c.has("mmio");
+  bool is_volatile = c.has("volatile") | c.has("mmio");
+  bool strong = is_volatile | c.has("relaxed") | acquire | release;
   c.has("weak");
-  c.one_of({"cta", "cluster", "gpu", "sys"});
+  int scope = c.one_of({"cta", "cluster", "gpu", "sys"});
+  if (is_volatile || scope < 0) scope = 3;
   int sp = c.one_of({"global", "shared", "local", "const", "param", "shared::cta"});
   if (c.has("nc")) { if (store || sp != 0) c.fail(".nc needs ld.global"); }
   for (size_t i = 0; i < mods.size(); i++) {  // cache hints have no effect here
@@ -161,7 +163,7 @@ void decode_ldst(Ctx& c, bool store) {
   u32 es = (u32)ty_bytes(t);
   if (es > 8 || es * n > 16) c.fail("access is too wide");
   c.op.size = (u8)(es * n);
-  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0);
+  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0) | (strong ? (u32)scope << 12 : 0);
   c.op.x = ty_signed(t) && es < 4;
   Ty rt = es == 8 ? Ty::B64 : Ty::B32;
   std::vector<std::pair<u32, u32>> extends;  // (32-bit row, 64-bit row) to extend after a load

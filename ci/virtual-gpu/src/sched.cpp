@@ -270,7 +270,7 @@ std::unique_ptr<Block> Launch::make_block(u64 index) {
     if (fresh) memcpy(w.regs, kernel->row_template.data(), kernel->row_template.size());
     fill_specials(b, w, fresh);
   }
-  begin_agent(b);
+  begin_block(b);
   return p;
 }
 
@@ -331,6 +331,7 @@ void Launch::start() {
   blocks = (u64)grid[0] * grid[1] * grid[2];
   warp_count.assign(kernel->code.size(), 0);
   lane_count.assign(kernel->code.size(), 0);
+  begin_launch(*this);
 }
 
 bool Launch::step() {

@@ -65,6 +65,8 @@ struct Warp {
   const Op& current() const;
 };
 
+using Clock = std::map<u32, u32>;  // slot -> epoch
+
 struct Barrier {
   u32 arrived = 0;   // threads
   u32 expected = 0;  // 0: all live threads
@@ -89,8 +91,10 @@ struct Block {
   std::array<Barrier, 16> bars;
   u32 threads = 0, live_threads = 0, exited_threads = 0;
   Footprint footprint;
-  u32 agent = 0;  // number of this block run in the global-race tags
-  std::vector<u32> clock;
+  // Order between blocks: this block's slot in the race tags, its epoch (moves at releases), and which epochs of other
+  // blocks it is known to come after.
+  u32 slot = 0, epoch = 1;
+  Clock clock, fence_gpu, fence_sys, pending_gpu, pending_sys;
   bool done = false;
   u64 steps = 0;
 };
