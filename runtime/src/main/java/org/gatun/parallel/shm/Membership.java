@@ -11,6 +11,7 @@ final class Membership {
   private Membership() {}
 
   static void join(Region region, GroupSpec spec, long pid, long namespace) {
+    region.setCores(spec.rank(), Processes.cores());
     if (!region.join(spec.rank(), pid, namespace, spec.identity())) {
       throw failed(region, spec.rank(), "was started twice in group " + spec.job());
     }

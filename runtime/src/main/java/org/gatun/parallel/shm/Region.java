@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.BitSet;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.GroupSpec;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  *              0    arrival line:  flag u32 | waiters u32 | call descriptors u64[2]
  *              128  heartbeat u64
  *              256  state u32 | pid u64 | pid namespace u64 | identity length u32 | identity bytes
+ *              1024 cores the rank may run on, a bit each
  *   data     per rank two slots of slotBytes, used in turn by successive pieces
  * </pre>
  *
@@ -50,6 +52,8 @@ final class Region {
   private static final long NAMESPACE = 272;
   private static final long IDENTITY_LENGTH = 280;
   private static final long IDENTITY = 288;
+  private static final long CORES = 1024;
+  private static final int CORE_WORDS = 16;
 
   private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
   private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
@@ -186,6 +190,27 @@ final class Region {
 
   long namespace(int rank) {
     return memory.get(ValueLayout.JAVA_LONG, record(rank) + NAMESPACE);
+  }
+
+  /** Publishes the cores that a rank may run on, before it joins. */
+  void setCores(int rank, BitSet cores) {
+    long[] words = cores.toLongArray();
+    for (int i = 0; i < Math.min(words.length, CORE_WORDS); i++) {
+      memory.set(ValueLayout.JAVA_LONG, record(rank) + CORES + 8L * i, words[i]);
+    }
+  }
+
+  /** Cores that all ranks together may run on. */
+  int coresOfGroup() {
+    int cores = 0;
+    for (int i = 0; i < CORE_WORDS; i++) {
+      long union = 0;
+      for (int r = 0; r < world; r++) {
+        union |= memory.get(ValueLayout.JAVA_LONG, record(r) + CORES + 8L * i);
+      }
+      cores += Long.bitCount(union);
+    }
+    return cores;
   }
 
   String identity(int rank) {

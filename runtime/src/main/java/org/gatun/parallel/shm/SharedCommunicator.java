@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 final class SharedCommunicator implements Communicator {
   private static final int SLICE_ALIGN = 64;
   private static final long WAIT_MILLIS = 20;
+  private static final int SPINS = 4000;
+  private static final int YIELDS = 16;
 
   private enum Call {
     ALL_REDUCE("all-reduce"),
@@ -67,7 +69,7 @@ final class SharedCommunicator implements Communicator {
     this.onClose = onClose;
     this.sources = new long[world];
     // A rank that spins on a core which its peer needs only delays both.
-    this.spins = Runtime.getRuntime().availableProcessors() >= world ? 4000 : 20;
+    this.spins = region.coresOfGroup() >= world ? SPINS : 0;
   }
 
   @Override
@@ -277,6 +279,12 @@ final class SharedCommunicator implements Communicator {
         return;
       }
       Thread.onSpinWait();
+    }
+    for (int i = 0; i < YIELDS; i++) {
+      if (region.flag(peer) - sequence >= 0) {
+        return;
+      }
+      Thread.yield();
     }
     awaitAsleep(peer);
   }
