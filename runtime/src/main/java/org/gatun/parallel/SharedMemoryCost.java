@@ -10,8 +10,8 @@ package org.gatun.parallel;
  */
 public record SharedMemoryCost(
     double meetingNanos, double copyNanosPerByte, double addNanosPerByte) {
-  /** Constants of a small server; {@code gatun-launch --calibrate} measures this machine's. */
-  public static final SharedMemoryCost DEFAULT = new SharedMemoryCost(1_000, 0.06, 0.1);
+  /** Fitted to {@code ci/bench-allreduce} on a two-core server. */
+  public static final SharedMemoryCost DEFAULT = new SharedMemoryCost(1_000, 0.03, 0.03);
 
   /** Modelled time in nanoseconds for a message of {@code bytes} over {@code world} ranks. */
   public double nanos(AllReduceAlgorithm algorithm, long bytes, int world) {
