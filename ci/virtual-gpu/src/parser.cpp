@@ -29,6 +29,9 @@ class Parser {
   explicit Parser(const std::string& text) : toks_(lex(text)) {}
 
   PtxModule run() {
+    for (size_t i = 0; i + 2 < toks_.size(); i++)  // .file directives stand at the end of the text
+      if (toks_[i].kind == Token::Dot && toks_[i].text == "file" && toks_[i + 2].kind == Token::String)
+        m_.files[(int)toks_[i + 1].bits] = toks_[i + 2].text;
     while (peek().kind != Token::End) top();
     if (!m_.major) throw PtxError(1, "no .version directive: this is not PTX");
     if (!m_.sm) throw PtxError(1, "no .target directive");
@@ -43,6 +46,8 @@ class Parser {
   std::vector<u32> scopes_;
   std::vector<std::map<std::string, int>> names_;  // registers per open scope
   int src_file_ = 0, src_line_ = 0;
+  struct Where { int file, line; };
+  std::map<std::pair<int, int>, Where> called_from_;  // (file, line) of inlined code -> the call
 
   const Token& peek(int n = 0) const { return toks_[std::min(at_ + n, toks_.size() - 1)]; }
   Token next() { return toks_[at_ < toks_.size() - 1 ? at_++ : at_]; }
@@ -267,16 +272,30 @@ class Parser {
     }
   }
 
+  bool toolkit(int file) const {  // headers that come with nvcc: their lines help nobody
+    auto it = m_.files.find(file);
+    return it != m_.files.end() && it->second.find("/include/") != std::string::npos &&
+           (it->second.find("nvidia") != std::string::npos || it->second.find("cuda") != std::string::npos);
+  }
+  // .loc file line column [, function_name label[+n], inlined_at file line column]
   void loc() {
     next();
     src_file_ = (int)integer();
     src_line_ = (int)integer();
     integer();
-    while (accept(",")) {  // function_name l+n, inlined_at f l c
+    while (accept(",")) {
       std::string w = ident();
       if (w == "function_name") { ident(); if (accept("+")) integer(); }
-      else if (w == "inlined_at") { integer(); integer(); integer(); }
-      else fail("unknown .loc attribute " + w);
+      else if (w == "inlined_at") {
+        int f = (int)integer(), l = (int)integer();
+        integer();
+        called_from_[{src_file_, src_line_}] = {f, l};
+      } else fail("unknown .loc attribute " + w);
+    }
+    for (int depth = 0; depth < 16 && toolkit(src_file_); depth++) {
+      auto it = called_from_.find({src_file_, src_line_});
+      if (it == called_from_.end()) break;
+      src_file_ = it->second.file, src_line_ = it->second.line;
     }
   }
 

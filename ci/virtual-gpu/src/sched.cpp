@@ -131,6 +131,7 @@ void exit_lanes(Warp& w, u32 m) {
     if (p.wait != Wait::Lanes || !(p.need & m)) continue;
     const Op& o = w.launch->kernel->code[p.pc];
     bool bar = o.cls == Cls::Barrier;
+    b.diverged |= bar;
     if (options().check & (bar ? CHECK_BARRIER : CHECK_WARP))
       report_at(w, o, __builtin_ctz(p.mask), bar ? "BAR-DIV" : "WARP-MASK", Severity::Error,
                 bar ? "barrier reached by only a part of the warp; the other lanes exited" : "a lane of the member mask exited without arriving");
@@ -145,7 +146,7 @@ void exit_lanes(Warp& w, u32 m) {
 static void complete(Block& b, u32 id) {
   Barrier& bar = b.bars[id];
   bool full = bar.expected == 0;
-  if (full && b.exited_threads && options().check & CHECK_BARRIER) {
+  if (full && b.exited_threads && !b.diverged && options().check & CHECK_BARRIER) {
     Warp& w = b.warps[__builtin_ctz(bar.warps)];
     report_at(w, *bar.first, -1, "BAR-EXIT", Severity::Warn,
               std::to_string(b.exited_threads) + " threads of the block had exited when the others met at this barrier");
@@ -240,7 +241,7 @@ std::unique_ptr<Block> Launch::make_block(u64 index) {
   b.live_threads = b.threads;
   b.exited_threads = 0;
   b.steps = 0;
-  b.done = false;
+  b.done = b.diverged = false;
   b.bars = {};
   b.footprint.clear();
   u32 warps = (b.threads + 31) / 32, row_bytes = std::max(kernel->row_bytes, 64u);

@@ -96,6 +96,7 @@ struct Block {
   u32 slot = 0, epoch = 1;
   Clock clock, fence_gpu, fence_sys, pending_gpu, pending_sys;
   bool done = false;
+  bool diverged = false;  // BAR-DIV was reported: a BAR-EXIT would only repeat it
   u64 steps = 0;
 };
 
