@@ -323,6 +323,12 @@ Launch* make_launch(const Work& w, Context* c) {
   l->resident_limit = (u64)driver().profile->sms * std::max(1u, occupancy(*l->kernel, (u32)threads, w.shared));
   l->launch_id = driver().next_launch++;
   l->race_tags = true;
+  if (w.cooperative)
+    if (const Alloc* a = memory().alloc(c->device, 64)) {
+      memset(memory().device_bytes(a->base), 0, 64);
+      memory().mark(a->base, 64);
+      l->grid_workspace = a->base;
+    }
   return l;
 }
 }  // namespace vgpu

@@ -26,6 +26,7 @@ void Launch::finish() {
   }
   c.footprint_grid = grid_footprint.count();
   end_launch(*this);
+  if (grid_workspace) memory().release(grid_workspace);
   resident.clear();
   spare.clear();
   LaunchRecord r;

@@ -23,6 +23,7 @@ struct Launch {
   u32 peers = 0;  // devices whose memory this launch may touch, itself included
   bool cooperative = false, from_graph = false;
   u64 resident_limit = 1;
+  u64 grid_workspace = 0;  // cooperative launches: {size, barrier word}, as the device library expects
   bool race_tags = false;
   u32 launch_id = 0;
   u32 first_slot = 0, last_slot = 0, slot_floor = 0;      // of its blocks in the race tags

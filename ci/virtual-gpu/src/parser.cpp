@@ -22,7 +22,9 @@ const TyName kTypes[] = {
 const std::set<std::string> kSpecial = {
     "%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid",
     "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt", "%clock", "%clock64",
-    "%globaltimer", "%globaltimer_lo", "%globaltimer_hi", "%dynamic_smem_size", "%total_smem_size", "WARP_SZ"};
+    "%globaltimer", "%globaltimer_lo", "%globaltimer_hi", "%dynamic_smem_size", "%total_smem_size",
+    "%envreg0", "%envreg1", "%envreg2",  // 1 and 2: the address of the grid barrier of cooperative launches
+    "WARP_SZ"};
 
 class Parser {
  public:

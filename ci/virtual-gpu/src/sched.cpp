@@ -223,6 +223,8 @@ static void fill_specials(Block& b, Warp& w, bool all) {
     else if (n == "%lanemask_le") for (int i = 0; i < LANES; i++) r[i] = (2u << i) - 1;
     else if (n == "%lanemask_gt") for (int i = 0; i < LANES; i++) r[i] = ~((2u << i) - 1);
     else if (n == "%lanemask_ge") for (int i = 0; i < LANES; i++) r[i] = ~((1u << i) - 1);
+    else if (n == "%envreg1") bc((u32)(l.grid_workspace >> 32));
+    else if (n == "%envreg2") bc((u32)l.grid_workspace);
     else if (n == "%dynamic_smem_size") bc(l.shared_dynamic);
     else if (n == "%total_smem_size") bc(k.static_shared + l.shared_dynamic);
   }
