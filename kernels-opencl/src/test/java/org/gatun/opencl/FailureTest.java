@@ -86,7 +86,7 @@ class FailureTest {
     RandomTensors none = new RandomTensors(1);
     assertThatThrownBy(() -> backend.compile(g.build(), none, CompileOptions.of(limits)))
         .isInstanceOf(BackendException.class)
-        .hasMessageContaining("attention")
+        .hasMessageContaining("Attention")
         .hasMessageContaining("multiple of 16");
     CompileOptions int8 = CompileOptions.of(limits).withKv(KvCodec.INT8);
     assertThatThrownBy(() -> backend.compile(g.build(), none, int8))
