@@ -152,6 +152,7 @@ def measure(a, model, file):
 
     def note(row, engine, value):
         seen.setdefault(row, {}).setdefault(engine.name, []).append(value)
+        print(f"bench-peers: {model}: {row}: {engine.name} {value:.2f}", file=sys.stderr, flush=True)
 
     for r in range(a.rounds):
         for e in engines if r % 2 == 0 else engines[::-1]:
@@ -164,7 +165,6 @@ def measure(a, model, file):
                 note("command to first token, s", e, first_byte(e.answer(2)))
             if "memory" in parts and r < 2:
                 note("peak resident, MiB", e, peak_mib(e.answer(32, ("-f", f.name), 1024)))
-        print(f"bench-peers: {model}: round {r + 1} of {a.rounds}", file=sys.stderr, flush=True)
     os.unlink(f.name)
     lines = [f"**{model}** ({file.stat().st_size >> 20} MiB): {notes}.", "",
              "| | Gatun | llama.cpp | ratio |", "|---|---|---|---|"]
