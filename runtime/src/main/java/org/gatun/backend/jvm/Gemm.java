@@ -3,8 +3,8 @@ package org.gatun.backend.jvm;
 import static org.gatun.backend.jvm.Lanes.load;
 import static org.gatun.backend.jvm.Lanes.splatAt;
 import static org.gatun.backend.jvm.Lanes.store;
-import static org.gatun.backend.jvm.Lanes.zero;
 
+import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -22,46 +22,74 @@ import jdk.incubator.vector.FloatVector;
  * Tiles read whole rows of A and write whole rows of C: buffers have room for {@link #ROWS} more.
  */
 final class Gemm {
-  /** Rows of the largest tile: 16 accumulators with the 32 registers of AVX-512, 8 with 16 registers. */
-  static final int ROWS = Lanes.BITS == 512 ? 8 : 4;
+  /** Rows of the largest tile: 12 accumulators with the 32 registers of AVX-512, 8 with 16 registers. */
+  static final int ROWS = Lanes.BITS == 512 ? 6 : 4;
 
   /** Bytes of a vector. */
   private static final int W = 4 * Lanes.N;
 
   private Gemm() {}
 
-  /** {@code n} rows: whole tiles, the last one possibly past the end. */
+  /** A tile of each thread, allocated once: products that add go through it. */
+  private static final ThreadLocal<Long> SPARE =
+      ThreadLocal.withInitial(() -> Arena.global().allocate(ROWS * 2L * W, 64).address());
+
+  /**
+   * {@code n} rows: whole tiles, the last one possibly past the end.
+   *
+   * <p>Register tiles start from one shared zero and hold nothing but the loop and the stores. Sums that come from
+   * memory would add as many loads, and C2 stops inlining at its node limit: then all sums are objects.
+   */
   static void tiles(long a, long as, int n, long b, long bs, long b2, int k, long c, long cs, boolean add) {
-    int r = 0;
-    for (; n - r > 4 && ROWS == 8; r += 8) {
-      rows8(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
+    if (!add) {
+      fresh(a, as, n, b, bs, b2, k, c, cs);
+      return;
     }
-    for (; n - r > 2; r += 4) {
-      rows4(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
-    }
-    if (n > r) {
-      rows2(a + r * as, as, b, bs, b2, k, c + r * cs, cs, add);
+    long spare = SPARE.get();
+    for (int r = 0; r < n; r += ROWS) {
+      int m = Math.min(ROWS, n - r);
+      fresh(a + r * as, as, m, b, bs, b2, k, spare, 2 * W);
+      add(m, spare, c + r * cs, cs);
     }
   }
 
-  /** 8 rows. */
-  static void rows8(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
-    FloatVector c00 = add ? load(c) : zero();
-    FloatVector c01 = add ? load(c + W) : zero();
-    FloatVector c10 = add ? load(c + cs) : zero();
-    FloatVector c11 = add ? load(c + cs + W) : zero();
-    FloatVector c20 = add ? load(c + 2 * cs) : zero();
-    FloatVector c21 = add ? load(c + 2 * cs + W) : zero();
-    FloatVector c30 = add ? load(c + 3 * cs) : zero();
-    FloatVector c31 = add ? load(c + 3 * cs + W) : zero();
-    FloatVector c40 = add ? load(c + 4 * cs) : zero();
-    FloatVector c41 = add ? load(c + 4 * cs + W) : zero();
-    FloatVector c50 = add ? load(c + 5 * cs) : zero();
-    FloatVector c51 = add ? load(c + 5 * cs + W) : zero();
-    FloatVector c60 = add ? load(c + 6 * cs) : zero();
-    FloatVector c61 = add ? load(c + 6 * cs + W) : zero();
-    FloatVector c70 = add ? load(c + 7 * cs) : zero();
-    FloatVector c71 = add ? load(c + 7 * cs + W) : zero();
+  private static void add(int rows, long from, long c, long cs) {
+    for (int r = 0; r < rows; r++) {
+      store(load(from).add(load(c)), c);
+      store(load(from + W).add(load(c + W)), c + W);
+      from += 2 * W;
+      c += cs;
+    }
+  }
+
+  private static void fresh(long a, long as, int n, long b, long bs, long b2, int k, long c, long cs) {
+    int r = 0;
+    for (; n - r > 4 && ROWS == 6; r += 6) {
+      rows6(a + r * as, as, b, bs, b2, k, c + r * cs, cs);
+    }
+    for (; n - r > 2; r += 4) {
+      rows4(a + r * as, as, b, bs, b2, k, c + r * cs, cs);
+    }
+    if (n > r) {
+      rows2(a + r * as, as, b, bs, b2, k, c + r * cs, cs);
+    }
+  }
+
+  /** 6 rows. */
+  static void rows6(long a, long as, long b, long bs, long b2, int k, long c, long cs) {
+    FloatVector zero = Lanes.zero();
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    FloatVector c40 = zero;
+    FloatVector c41 = zero;
+    FloatVector c50 = zero;
+    FloatVector c51 = zero;
     for (int i = 0; i < k; i++) {
       FloatVector b0 = load(b);
       FloatVector b1 = load(b + b2);
@@ -83,12 +111,6 @@ final class Gemm {
       FloatVector a5 = splatAt(a + 5 * as);
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
-      FloatVector a6 = splatAt(a + 6 * as);
-      c60 = a6.fma(b0, c60);
-      c61 = a6.fma(b1, c61);
-      FloatVector a7 = splatAt(a + 7 * as);
-      c70 = a7.fma(b0, c70);
-      c71 = a7.fma(b1, c71);
       a += 4;
       b += bs;
     }
@@ -104,22 +126,19 @@ final class Gemm {
     store(c41, c + 4 * cs + W);
     store(c50, c + 5 * cs);
     store(c51, c + 5 * cs + W);
-    store(c60, c + 6 * cs);
-    store(c61, c + 6 * cs + W);
-    store(c70, c + 7 * cs);
-    store(c71, c + 7 * cs + W);
   }
 
   /** 4 rows. */
-  static void rows4(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
-    FloatVector c00 = add ? load(c) : zero();
-    FloatVector c01 = add ? load(c + W) : zero();
-    FloatVector c10 = add ? load(c + cs) : zero();
-    FloatVector c11 = add ? load(c + cs + W) : zero();
-    FloatVector c20 = add ? load(c + 2 * cs) : zero();
-    FloatVector c21 = add ? load(c + 2 * cs + W) : zero();
-    FloatVector c30 = add ? load(c + 3 * cs) : zero();
-    FloatVector c31 = add ? load(c + 3 * cs + W) : zero();
+  static void rows4(long a, long as, long b, long bs, long b2, int k, long c, long cs) {
+    FloatVector zero = Lanes.zero();
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
     for (int i = 0; i < k; i++) {
       FloatVector b0 = load(b);
       FloatVector b1 = load(b + b2);
@@ -149,11 +168,12 @@ final class Gemm {
   }
 
   /** 2 rows. */
-  static void rows2(long a, long as, long b, long bs, long b2, int k, long c, long cs, boolean add) {
-    FloatVector c00 = add ? load(c) : zero();
-    FloatVector c01 = add ? load(c + W) : zero();
-    FloatVector c10 = add ? load(c + cs) : zero();
-    FloatVector c11 = add ? load(c + cs + W) : zero();
+  static void rows2(long a, long as, long b, long bs, long b2, int k, long c, long cs) {
+    FloatVector zero = Lanes.zero();
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
     for (int i = 0; i < k; i++) {
       FloatVector b0 = load(b);
       FloatVector b1 = load(b + b2);

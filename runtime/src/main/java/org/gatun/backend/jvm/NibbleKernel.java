@@ -35,8 +35,13 @@ final class NibbleKernel implements BlockKernel {
   private void block(boolean dot, long w, long x, long out, long tmp) {
     for (int s = 0; s < ROWS; s += N) {
       FloatVector d = Lanes.f16(w + 2 * s);
-      Lanes.store(d, tmp + 4 * s);
-      Lanes.store(dtype == DType.Q4_1 ? Lanes.f16(w + 2 * ROWS + 2 * s) : d.mul(-8f), tmp + Runs.M + 4 * s);
+      if (dtype == DType.Q4_1) {
+        Runs.affine(d, Lanes.f16(w + 2 * ROWS + 2 * s), tmp + 4 * s);
+      } else if (dtype == DType.Q4_0) {
+        Runs.affine(d, d.mul(-8f), tmp + 4 * s);
+      } else {
+        Lanes.store(d, tmp + 4 * s);
+      }
     }
     if (dtype == DType.IQ4_NL) {
       Runs.levels(dot, w + 2 * ROWS, 16, 0, tmp, x, out);

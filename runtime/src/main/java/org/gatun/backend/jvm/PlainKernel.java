@@ -1,8 +1,10 @@
 package org.gatun.backend.jvm;
 
 import static org.gatun.backend.jvm.Lanes.N;
+import static org.gatun.backend.jvm.Lanes.PAIR;
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
+import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.gatun.tensor.DType;
 
@@ -17,62 +19,81 @@ final class PlainKernel implements BlockKernel {
   @Override
   public void dot(long group, int blocks, long x, long y, long tmp) {
     switch (dtype) {
-      case F32 -> f32(true, group, blocks, x, y);
-      case F16 -> f16(true, group, blocks, x, y);
-      default -> bf16(true, group, blocks, x, y);
+      case F32 -> f32Dot(group, blocks, x, y);
+      case F16 -> f16Dot(group, blocks, x, y);
+      default -> bf16Dot(group, blocks, x, y);
     }
   }
 
   @Override
   public void unpack(long group, int blocks, long out, long tmp) {
+    long n = (long) blocks * ROWS;
     switch (dtype) {
-      case F32 -> f32(false, group, blocks, 0, out);
-      case F16 -> f16(false, group, blocks, 0, out);
-      default -> bf16(false, group, blocks, 0, out);
-    }
-  }
-
-  private static FloatVector emit(boolean dot, FloatVector w, FloatVector sum, long x, long out) {
-    if (dot) {
-      return w.fma(Lanes.splatAt(x), sum);
-    }
-    Lanes.store(w, out);
-    return sum;
-  }
-
-  private static void f32(boolean dot, long w, int n, long x, long out) {
-    for (int s = 0; s < ROWS; s += N) {
-      FloatVector a = Lanes.load(out + 4 * s);
-      for (int j = 0; j < n; j++) {
-        a = emit(dot, Lanes.load(w + 4L * (ROWS * (long) j + s)), a, x + 4L * j, Runs.at(dot, out, j) + 4 * s);
+      case F32 -> MemorySegment.copy(Lanes.ALL, group, Lanes.ALL, out, 4 * n);
+      case F16 -> {
+        for (long i = 0; i < n; i += N) {
+          Lanes.store(Lanes.f16(group + 2 * i), out + 4 * i);
+        }
       }
-      finish(dot, a, out + 4 * s);
-    }
-  }
-
-  private static void f16(boolean dot, long w, int n, long x, long out) {
-    for (int s = 0; s < ROWS; s += N) {
-      FloatVector a = Lanes.load(out + 4 * s);
-      for (int j = 0; j < n; j++) {
-        a = emit(dot, Lanes.f16(w + 2L * (ROWS * (long) j + s)), a, x + 4L * j, Runs.at(dot, out, j) + 4 * s);
+      default -> {
+        for (long i = 0; i < n; i += N) {
+          Lanes.store(Lanes.bf16(group + 2 * i), out + 4 * i);
+        }
       }
-      finish(dot, a, out + 4 * s);
     }
   }
 
-  private static void bf16(boolean dot, long w, int n, long x, long out) {
-    for (int s = 0; s < ROWS; s += N) {
-      FloatVector a = Lanes.load(out + 4 * s);
+  private static void f32Dot(long w, int n, long x, long y) {
+    for (int s = 0; s < ROWS; s += 2 * N) {
+      FloatVector a0 = Lanes.load(y + 4 * s);
+      FloatVector a1 = PAIR ? Lanes.load(y + 4 * (s + N)) : a0;
       for (int j = 0; j < n; j++) {
-        a = emit(dot, Lanes.bf16(w + 2L * (ROWS * (long) j + s)), a, x + 4L * j, Runs.at(dot, out, j) + 4 * s);
+        long at = (long) ROWS * j + s;
+        a0 = Lanes.load(w + 4 * at).fma(Lanes.splatAt(x + 4L * j), a0);
+        if (PAIR) {
+          a1 = Lanes.load(w + 4 * (at + N)).fma(Lanes.splatAt(x + 4L * j), a1);
+        }
       }
-      finish(dot, a, out + 4 * s);
+      Lanes.store(a0, y + 4 * s);
+      if (PAIR) {
+        Lanes.store(a1, y + 4 * (s + N));
+      }
     }
   }
 
-  private static void finish(boolean dot, FloatVector a, long out) {
-    if (dot) {
-      Lanes.store(a, out);
+  private static void f16Dot(long w, int n, long x, long y) {
+    for (int s = 0; s < ROWS; s += 2 * N) {
+      FloatVector a0 = Lanes.load(y + 4 * s);
+      FloatVector a1 = PAIR ? Lanes.load(y + 4 * (s + N)) : a0;
+      for (int j = 0; j < n; j++) {
+        long at = (long) ROWS * j + s;
+        a0 = Lanes.f16(w + 2 * at).fma(Lanes.splatAt(x + 4L * j), a0);
+        if (PAIR) {
+          a1 = Lanes.f16(w + 2 * (at + N)).fma(Lanes.splatAt(x + 4L * j), a1);
+        }
+      }
+      Lanes.store(a0, y + 4 * s);
+      if (PAIR) {
+        Lanes.store(a1, y + 4 * (s + N));
+      }
+    }
+  }
+
+  private static void bf16Dot(long w, int n, long x, long y) {
+    for (int s = 0; s < ROWS; s += 2 * N) {
+      FloatVector a0 = Lanes.load(y + 4 * s);
+      FloatVector a1 = PAIR ? Lanes.load(y + 4 * (s + N)) : a0;
+      for (int j = 0; j < n; j++) {
+        long at = (long) ROWS * j + s;
+        a0 = Lanes.bf16(w + 2 * at).fma(Lanes.splatAt(x + 4L * j), a0);
+        if (PAIR) {
+          a1 = Lanes.bf16(w + 2 * (at + N)).fma(Lanes.splatAt(x + 4L * j), a1);
+        }
+      }
+      Lanes.store(a0, y + 4 * s);
+      if (PAIR) {
+        Lanes.store(a1, y + 4 * (s + N));
+      }
     }
   }
 }

@@ -39,9 +39,8 @@ final class Q2KKernel implements BlockKernel {
       IntVector packed = Lanes.u8(w + ROWS * g + s);
       FloatVector d = Lanes.f16(w + 80 * ROWS + 2 * s);
       FloatVector min = Lanes.f16(w + 82 * ROWS + 2 * s);
-      Lanes.store(d.mul(Lanes.toFloat(packed.and(15))), tmp + 4 * s);
       IntVector high = packed.lanewise(VectorOperators.LSHR, 4);
-      Lanes.store(min.mul(Lanes.toFloat(high)).neg(), tmp + Runs.M + 4 * s);
+      Runs.affine(d.mul(Lanes.toFloat(packed.and(15))), min.mul(Lanes.toFloat(high)).neg(), tmp + 4 * s);
     }
   }
 }

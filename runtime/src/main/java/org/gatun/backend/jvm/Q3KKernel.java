@@ -42,8 +42,7 @@ final class Q3KKernel implements BlockKernel {
       IntVector high = Lanes.u8(w + ROWS * (104 + (g & 3)) + s).lanewise(VectorOperators.LSHR, 2 * (g >> 2)).and(3);
       IntVector scale = low.or(high.lanewise(VectorOperators.LSHL, 4)).sub(32);
       FloatVector d = Lanes.f16(w + 108 * ROWS + 2 * s).mul(Lanes.toFloat(scale));
-      Lanes.store(d, tmp + 4 * s);
-      Lanes.store(d.mul(-4f), tmp + Runs.M + 4 * s);
+      Runs.affine(d, d.mul(-4f), tmp + 4 * s);
     }
   }
 }

@@ -27,8 +27,7 @@ final class Q50Kernel implements BlockKernel {
   private static void block(boolean dot, long w, long x, long out, long tmp) {
     for (int s = 0; s < ROWS; s += N) {
       FloatVector d = Lanes.f16(w + 2 * s);
-      Lanes.store(d, tmp + 4 * s);
-      Lanes.store(d.mul(-16f), tmp + Runs.M + 4 * s);
+      Runs.affine(d, d.mul(-16f), tmp + 4 * s);
     }
     Runs.fifthOf8(dot, w + 6 * ROWS, 0, w + 2 * ROWS, tmp, x, out);
     Runs.fifthOf8(dot, w + 6 * ROWS, 4, w + 4 * ROWS, tmp, x + 64, Runs.at(dot, out, 16));

@@ -24,8 +24,7 @@ final class Q51Kernel implements BlockKernel {
 
   private static void block(boolean dot, long w, long x, long out, long tmp) {
     for (int s = 0; s < ROWS; s += N) {
-      Lanes.store(Lanes.f16(w + 2 * s), tmp + 4 * s);
-      Lanes.store(Lanes.f16(w + 2 * ROWS + 2 * s), tmp + Runs.M + 4 * s);
+      Runs.affine(Lanes.f16(w + 2 * s), Lanes.f16(w + 2 * ROWS + 2 * s), tmp + 4 * s);
     }
     Runs.fifthOf8(dot, w + 8 * ROWS, 0, w + 4 * ROWS, tmp, x, out);
     Runs.fifthOf8(dot, w + 8 * ROWS, 4, w + 6 * ROWS, tmp, x + 64, Runs.at(dot, out, 16));

@@ -38,8 +38,7 @@ final class Q6KKernel implements BlockKernel {
   private static void scales(long w, int g, long tmp) {
     for (int s = 0; s < ROWS; s += N) {
       FloatVector d = Lanes.f16(w + 208 * ROWS + 2 * s).mul(Lanes.toFloat(Lanes.s8(w + ROWS * (192 + g) + s)));
-      Lanes.store(d, tmp + 4 * s);
-      Lanes.store(d.mul(-32f), tmp + Runs.M + 4 * s);
+      Runs.affine(d, d.mul(-32f), tmp + 4 * s);
     }
   }
 }

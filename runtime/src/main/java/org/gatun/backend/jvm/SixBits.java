@@ -14,21 +14,20 @@ final class SixBits {
   /** Writes {@code d · scale} and {@code −dmin · min} of group {@code g} for sixteen rows. */
   static void scales(long w, int g, long tmp) {
     for (int s = 0; s < ROWS; s += N) {
-      IntVector scale;
-      IntVector min;
       if (g < 4) {
-        scale = packed(w, g, s).and(63);
-        min = packed(w, g + 4, s).and(63);
+        store(w, packed(w, g, s).and(63), packed(w, g + 4, s).and(63), s, tmp);
       } else {
         IntVector both = packed(w, g + 4, s);
-        scale = both.and(15).or(top(packed(w, g - 4, s)));
-        min = both.lanewise(VectorOperators.LSHR, 4).or(top(packed(w, g, s)));
+        IntVector scale = both.and(15).or(top(packed(w, g - 4, s)));
+        store(w, scale, both.lanewise(VectorOperators.LSHR, 4).or(top(packed(w, g, s))), s, tmp);
       }
-      FloatVector d = Lanes.f16(w + 2 * s);
-      FloatVector dmin = Lanes.f16(w + 2 * ROWS + 2 * s);
-      Lanes.store(d.mul(Lanes.toFloat(scale)), tmp + 4 * s);
-      Lanes.store(dmin.mul(Lanes.toFloat(min)).neg(), tmp + Runs.M + 4 * s);
     }
+  }
+
+  private static void store(long w, IntVector scale, IntVector min, int s, long tmp) {
+    FloatVector d = Lanes.f16(w + 2 * s).mul(Lanes.toFloat(scale));
+    FloatVector m = Lanes.f16(w + 2 * ROWS + 2 * s).mul(Lanes.toFloat(min)).neg();
+    Runs.affine(d, m, tmp + 4 * s);
   }
 
   private static IntVector packed(long w, int i, int s) {
