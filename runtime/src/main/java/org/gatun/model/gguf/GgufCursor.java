@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.gatun.model.ModelFormatException;
 import org.gatun.text.StringTable;
 
@@ -18,7 +19,9 @@ final class GgufCursor {
   static final long MAX_ARRAY = 1L << 24;
 
   /** Chat templates are the longest single strings. */
-  static final long MAX_STRING = 1L << 24;
+  static final long MAX_STRING = (1L << 24) - 1;
+
+  private static final int WINDOW = 1 << 16;
 
   static final long MAX_NAME = 1L << 16;
 
@@ -108,29 +111,55 @@ final class GgufCursor {
     return new String(bytes, StandardCharsets.UTF_8);
   }
 
-  /** Two walks: the first sums the lengths, the second copies. */
+  /**
+   * Strings, each behind its length. A vocabulary has a quarter million of them and is read by cold
+   * code, so they come through a buffer on the heap: reading it costs an array access, a segment a
+   * deep call.
+   */
   StringTable strings(String what, int count) {
     allocate(4L * count);
     int[] offsets = new int[count + 1];
-    long start = at;
-    long total = 0;
+    byte[] text = new byte[Math.toIntExact(Math.min(remaining(), 8L * count))];
+    allocate(text.length);
+    byte[] window = new byte[(int) Math.min(remaining(), WINDOW)];
+    long windowAt = at - window.length; // nothing is in it yet
     for (int i = 0; i < count; i++) {
-      long length = count("the length of a string in " + what, 1, MAX_STRING);
-      take(length, what);
-      total += length;
-      if (total > Integer.MAX_VALUE - 8) {
-        throw error(what + " holds more than 2 GiB of text");
+      int in = (int) (at - windowAt);
+      if (in > window.length - 8) {
+        windowAt = Math.min(at, data.byteSize() - window.length);
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, windowAt, window, 0, window.length);
+        in = (int) (at - windowAt);
       }
-      offsets[i + 1] = (int) total;
+      int length = stringLength(window, in, what);
+      int out = offsets[i];
+      if (length > text.length - out) {
+        allocate((long) length + text.length);
+        text = Arrays.copyOf(text, Math.addExact(out + length, text.length));
+      }
+      if (length <= window.length - in - 8) {
+        System.arraycopy(window, in + 8, text, out, length);
+      } else {
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at + 8, text, out, length);
+      }
+      offsets[i + 1] = out + length;
+      at += 8 + length;
     }
-    allocate(total);
-    byte[] bytes = new byte[(int) total];
-    for (int i = 0; i < count; i++) {
-      int length = offsets[i + 1] - offsets[i];
-      MemorySegment.copy(data, ValueLayout.JAVA_BYTE, start + 8, bytes, offsets[i], length);
-      start += 8 + length;
+    return new StringTable(Arrays.copyOf(text, offsets[count]), offsets);
+  }
+
+  /** The length before a string at {@code in}, whose text must lie within the file. */
+  private int stringLength(byte[] window, int in, String what) {
+    if (remaining() < 8) {
+      take(8, what);
     }
-    return new StringTable(bytes, offsets);
+    int length = window[in] & 0xFF | (window[in + 1] & 0xFF) << 8 | (window[in + 2] & 0xFF) << 16;
+    int high = window[in + 3] | window[in + 4] | window[in + 5] | window[in + 6] | window[in + 7];
+    if (high != 0 || length > remaining() - 8) {
+      // Not what real files have: the careful way says what is wrong.
+      String text = "the length of a string in " + what;
+      take(count(text, 1, MAX_STRING), text);
+    }
+    return length;
   }
 
   /** Integers of one byte, sign-extended or not. */
