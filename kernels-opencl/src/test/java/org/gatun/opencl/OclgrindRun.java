@@ -1,5 +1,6 @@
 package org.gatun.opencl;
 
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import org.gatun.backend.suite.OpSuite;
@@ -57,7 +58,8 @@ final class OclgrindRun {
   }
 
   private static boolean broken(ClDevice device, String name) {
-    try (ClContext context = new ClContext(device);
+    try (Arena arena = Arena.ofConfined();
+        ClContext context = new ClContext(device);
         KernelLibrary kernels = new KernelLibrary(context);
         ClQueue queue = new ClQueue(context, false);
         ClBuffer data = context.buffer("data", 256)) {
@@ -65,7 +67,8 @@ final class OclgrindRun {
           kernels.build(null, KernelLibrary.load("broken.cl"), "-cl-std=CL1.2", "broken.cl");
       try (ClKernel k = new ClKernel(context, program, name)) {
         if (!name.equals("uninitialised")) {
-          queue.fill(data, 0);
+          // Oclgrind does not count a fill as initialisation.
+          queue.write(data, 0, arena.allocate(data.size()), data.size(), true);
         }
         k.arg(data);
         if (name.equals("api")) {
