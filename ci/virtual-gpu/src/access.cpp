@@ -113,10 +113,11 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
   int first = __builtin_ctz(m);
   u64 a0 = l.at[first];
   const Alloc* al = w.last_alloc;
-  if (!al || a0 < al->base || a0 >= al->base + al->size) {
+  if (!al || w.alloc_generation != mem.generation() || a0 < al->base || a0 >= al->base + al->size) {
     al = mem.find(a0);
     if (al && !w.launch->may_touch(*al)) al = nullptr;
     w.last_alloc = al;
+    w.alloc_generation = mem.generation();
   }
   bool inside = al != nullptr;
   if (inside) {
@@ -124,6 +125,14 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
     if (l.unit) bad |= l.at[0] < lo || l.at[31] > hi;
     else for (int i = 0; i < LANES; i++) bad |= m & kBit[i] ? (u64)(l.at[i] < lo) | (u64)(l.at[i] > hi) : 0;
     inside = !bad;
+  }
+  bool full = false;  // no bits to read or to set
+  if (inside && al->device >= 0) {
+    if (!al->full && al->looked != w.launch->launch_id) {
+      al->looked = w.launch->launch_id;
+      al->full = mem.written(al->base, al->size);
+    }
+    full = al->full;
   }
   const Alloc* of[LANES];
   if (!inside) {  // several allocations, or a fault
@@ -142,13 +151,16 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
   l.unit &= inside;
   bool device = inside ? al->device >= 0 : true;
   if (l.unit) l.ptr[0] = mem.at(al, l.at[0]);
-  else lanes(m, [&](int i) { l.ptr[i] = mem.at(of[i], l.at[i]); device &= of[i]->device >= 0; });
+  else if (inside) {
+    u64 shift = (u64)mem.at(al, 0);
+    for (int i = 0; i < LANES; i++) l.ptr[i] = (u8*)(l.at[i] + shift);
+  } else lanes(m, [&](int i) { l.ptr[i] = mem.at(of[i], l.at[i]); device &= of[i]->device >= 0; });
 
   if (use != Use::Load && checks & CHECK_CONST)
     lanes(l.unit ? 1u : m, [&](int i) {
       if (of[i]->constant) memory_fault(w, o, i, "MEM-CONST", 700, "write to constant memory", l.at[i]);
     });
-  if (use != Use::Store && checks & CHECK_UNINIT) {
+  if (use != Use::Store && !full && checks & CHECK_UNINIT) {
     auto complain = [&](int i, u64 addr) {
       report_at(w, o, i, "MEM-UNINIT", Severity::Error, "global memory that was never written", &addr);
       mem.mark(addr, size);
@@ -171,7 +183,7 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
       });
     }
   }
-  if (use != Use::Load) {
+  if (use != Use::Load && !full) {
     if (l.unit && device) mem.mark(l.at[0], 32ull * size);
     else lanes(m, [&](int i) {
       if (of[i]->device < 0) return;
@@ -180,7 +192,14 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
       else *p |= (u8)(((1u << size) - 1) << (l.at[i] & 7));
     });
   }
-  if (checks & CHECK_RACE_GLOBAL && device && w.launch->race_tags)
+  if (use != Use::Load) {
+    if (inside) al->kernel_written = true;
+    else lanes(m, [&](int i) { of[i]->kernel_written = true; });
+  }
+  // Reads of memory that no kernel ever wrote (weights, inputs) race with nothing, so they are not even recorded. What this
+  // misses: reads that precede the very first kernel store into an allocation, against a later store in the same launch.
+  bool racy = use != Use::Load || !inside || al->kernel_written || o.y & 0x100;
+  if (racy && checks & CHECK_RACE_GLOBAL && device && w.launch->race_tags)
     global_race(w, o, m, l, size, use, o.cls != Cls::Async && o.y & 0x100 && (o.y >> 12 & 3) >= 2);
   if (options().count) {
     Counters& c = w.launch->c;

@@ -143,6 +143,19 @@ void global_race(Warp& w, const Op& o, u32 m, const Lanes& l, u32 size, Use use,
     }
   }
   if (l.uniform && !writes) return word(__builtin_ctz(m), l.at[__builtin_ctz(m)] & ~3ull);
+  if (!writes && !strong) {  // scattered reads of what nobody wrote
+    u32 many = MANY << 12 | (L.launch_id & EPOCHS) << 2, own = b.slot, hot = 0, n = size < 4 ? 1 : size / 4;
+    for (u32 q = m; q; q &= q - 1) {
+      u64 a = l.at[__builtin_ctz(q)] & ~3ull;
+      const u32* wt = mem.write_tag(a);
+      u32* rt = mem.read_tag(a);
+      for (u32 k = 0; k < n; k++) {
+        hot |= (wt[k] >= floor) & (wt[k] >> 12 != own);
+        rt[k] = (rt[k] < floor) | (rt[k] >> 12 == own) ? mine : many;
+      }
+    }
+    if (!hot) return;
+  }
   lanes(m, [&](int i) {
     if (size < 4) word(i, l.at[i] & ~3ull);
     else for (u32 k = 0; k < size; k += 4) word(i, l.at[i] + k);

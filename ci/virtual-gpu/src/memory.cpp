@@ -59,6 +59,7 @@ bool Memory::release(u64 base) {
   if (it == live_.end()) return false;
   Alloc a = it->second;
   live_.erase(it);
+  generation_++;
   used_[a.device] -= a.size;
   auto drop = [](u64 from, u64 to) {  // whole pages go back to the system, the rest is cleared
     u64 p = (from + 4095) & ~4095ull, q = to & ~4095ull;
@@ -93,7 +94,7 @@ bool Memory::add_host(void* p, u64 size) {
   host_[a.base] = a;
   return true;
 }
-bool Memory::remove_host(void* p, bool) { return host_.erase((u64)p) > 0; }
+bool Memory::remove_host(void* p, bool) { generation_++; return host_.erase((u64)p) > 0; }
 
 std::string Memory::describe(u64 addr) const {
   auto num = [](u64 v) { return std::to_string(v); };
@@ -148,15 +149,10 @@ void Memory::mark(u64 addr, u64 n) {
   while (addr < end) *init_bits(addr) |= (u8)(1u << (addr & 7)), addr++;
 }
 bool Memory::written(u64 addr, u64 n) const {
-  for (u64 i = 0; i < n;) {
-    if (((addr + i) & 7) == 0 && n - i >= 8) {
-      if (*init_bits(addr + i) != 0xff) return false;
-      i += 8;
-    } else {
-      if (!(*init_bits(addr + i) >> ((addr + i) & 7) & 1)) return false;
-      i++;
-    }
-  }
+  u64 end = addr + n;
+  for (; addr < end && (addr & 63); addr++) if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
+  for (; end - addr >= 64; addr += 64) if (*(const u64*)init_bits(addr) != ~0ull) return false;
+  for (; addr < end; addr++) if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
   return true;
 }
 void Memory::drop_tags() { madvise((void*)wtags_, DEVICE_WINDOW * MAX_DEVICES * 2, MADV_DONTNEED); }

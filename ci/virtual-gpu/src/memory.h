@@ -19,6 +19,9 @@ struct Alloc {
   bool constant = false;
   bool pooled = false;  // cuMemAllocAsync
   void* ctx = nullptr;
+  mutable bool full = false;        // every byte was written: no need to look at the bits again
+  mutable bool kernel_written = false;  // a kernel stored here at least once
+  mutable u32 looked = 0;           // the launch that last looked
 };
 
 class Memory {
@@ -49,6 +52,7 @@ class Memory {
   u32* write_tag(u64 addr) const { return (u32*)(addr - window_ + wtags_); }
   u32* read_tag(u64 addr) const { return (u32*)(addr - window_ + rtags_); }
   void drop_tags();
+  u64 generation() const { return generation_; }  // moves when an allocation goes away
   bool in_window(u64 addr) const { return addr >= window_ && addr < window_ + DEVICE_WINDOW * MAX_DEVICES; }
 
  private:
@@ -58,6 +62,7 @@ class Memory {
   std::map<u64, Alloc> freed_;
   u64 bump_[MAX_DEVICES] = {}, capacity_[MAX_DEVICES] = {}, used_[MAX_DEVICES] = {}, peak_[MAX_DEVICES] = {};
   u32 next_id_ = 1;
+  u64 generation_ = 0;
 };
 Memory& memory();
 }  // namespace vgpu

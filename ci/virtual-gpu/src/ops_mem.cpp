@@ -45,18 +45,49 @@ void spread_any(Warp& w, const Op& o, u32 m, const Lanes& l) {
   }
 }
 // Copies lane `i`'s bytes from its registers to p.
-void lane_bytes_of(Warp& w, const Op& o, int i, u8* p) {
-  u32 n = o.naux ? o.naux : 1, es = o.y & 255;
+template <class E, class S>
+void lane_bytes_as(Warp& w, const Op& o, int i, u8* p) {
+  u32 n = o.naux ? o.naux : 1;
   for (u32 e = 0; e < n; e++) {
-    u32 row = element_row(w, o, e);
-    if (es == 8) memcpy(p + e * 8, &w.row<u64>(row)[i], 8);
-    else memcpy(p + e * es, &w.row<u32>(row)[i], es);
+    E v = (E)w.row<S>(element_row(w, o, e))[i];
+    __builtin_memcpy(p + e * sizeof(E), &v, sizeof v);
+  }
+}
+void lane_bytes_of(Warp& w, const Op& o, int i, u8* p) {
+  switch (o.y & 255) {
+    case 1: return lane_bytes_as<u8, u32>(w, o, i, p);
+    case 2: return lane_bytes_as<u16, u32>(w, o, i, p);
+    case 4: return lane_bytes_as<u32, u32>(w, o, i, p);
+    default: return lane_bytes_as<u64, u64>(w, o, i, p);
+  }
+}
+template <class E, class S>
+void gather_to(Warp& w, const Op& o, u32 m, const Lanes& l) {
+  u32 n = o.naux ? o.naux : 1;
+  for (u32 e = 0; e < n; e++) {
+    const S* r = w.row<S>(element_row(w, o, e));
+    if (l.unit && n == 1) {
+      E* d = (E*)l.ptr[0];
+      for (int i = 0; i < LANES; i++) d[i] = (E)r[i];
+    } else {
+      lanes(m, [&](int i) {
+        E v = (E)r[i];
+        __builtin_memcpy((l.unit ? l.ptr[0] + i * o.size : l.ptr[i]) + e * sizeof(E), &v, sizeof v);
+      });
+    }
   }
 }
 void write_lanes(Warp& w, const Op& o, u32 m, const Lanes& l) {
-  if (l.unit && !o.naux && (o.y & 255) == 4) memcpy(l.ptr[0], w.row<u32>(o.r[0]), 128);
-  else if (l.unit) for (int i = 0; i < LANES; i++) lane_bytes_of(w, o, i, l.ptr[0] + i * o.size);
-  else lanes(m, [&](int i) { lane_bytes_of(w, o, i, l.ptr[i]); });
+  if (l.uniform && !l.unit) {  // every lane to one address: the last one stays, whole
+    int last = 31 - __builtin_clz(m);
+    return lane_bytes_of(w, o, last, l.ptr[last]);
+  }
+  switch (o.y & 255) {
+    case 1: return gather_to<u8, u32>(w, o, m, l);
+    case 2: return gather_to<u16, u32>(w, o, m, l);
+    case 4: return gather_to<u32, u32>(w, o, m, l);
+    default: return gather_to<u64, u64>(w, o, m, l);
+  }
 }
 
 void polled(Warp& w, const Op& o) {

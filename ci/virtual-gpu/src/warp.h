@@ -52,7 +52,8 @@ struct Warp {
   std::vector<u8> local, local_init;
   std::vector<AsyncCopy> async;
   u32 committed[LANES];
-  const Alloc* last_alloc = nullptr;
+  const Alloc* last_alloc = nullptr;  // valid while alloc_generation is the memory's
+  u64 alloc_generation = 0;
   u32 sync_stamp = 0;  // stamp of this warp's last warp-wide synchronisation
   bool touched_shared = false;
   bool acquired = false;
