@@ -286,7 +286,7 @@ void local_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
       memset(&w.local_init[at], 1, size);
     }
   });
-  l.unit = false;
+  l.unit = l.uniform = false;  // one address, yet a place of its own for every lane
 }
 
 void param_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size) {
