@@ -234,7 +234,7 @@ final class AttentionTile {
     }
     float alpha = max == before ? 1 : (float) Math.exp(before - max);
     Lanes.put(maxAt, max);
-    Lanes.put(sumAt, Lanes.get(sumAt) * alpha + sum.reduceLanes(VectorOperators.ADD));
+    Lanes.put(sumAt, Lanes.get(sumAt) * alpha + Lanes.sum(sum));
     if (alpha != 1) {
       scale(o, alpha);
     }

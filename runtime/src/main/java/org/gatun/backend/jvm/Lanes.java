@@ -11,6 +11,7 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -48,6 +49,11 @@ final class Lanes {
   private static final IntVector BYTE_SHIFTS = IntVector.fromArray(I, new int[] {0, 8, 16, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
   private static final IntVector IOTA = IntVector.zero(I).addIndex(1);
   private static final float F16_SCALE = 0x1p112f;
+
+  private static final VectorShuffle<Float> DOWN_8 = VectorShuffle.iota(F, 8 % N, 1, true);
+  private static final VectorShuffle<Float> DOWN_4 = VectorShuffle.iota(F, 4 % N, 1, true);
+  private static final VectorShuffle<Float> DOWN_2 = VectorShuffle.iota(F, 2, 1, true);
+  private static final VectorShuffle<Float> DOWN_1 = VectorShuffle.iota(F, 1, 1, true);
 
   private Lanes() {}
 
@@ -106,6 +112,22 @@ final class Lanes {
     } else {
       v.intoMemorySegment(ALL, at, LITTLE_ENDIAN, first(count));
     }
+  }
+
+  /**
+   * The sum of all lanes, halves added to halves. The library's own reduction may add in another order once it is
+   * compiled: results would change while the JVM warms up.
+   */
+  static float sum(FloatVector v) {
+    FloatVector s = v;
+    if (N == 16) {
+      s = s.add(s.rearrange(DOWN_8));
+    }
+    if (N >= 8) {
+      s = s.add(s.rearrange(DOWN_4));
+    }
+    s = s.add(s.rearrange(DOWN_2));
+    return s.add(s.rearrange(DOWN_1)).lane(0);
   }
 
   /** As many bytes as there are lanes, 0 … 255. */

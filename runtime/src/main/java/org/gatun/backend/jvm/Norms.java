@@ -1,7 +1,6 @@
 package org.gatun.backend.jvm;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** Root-mean-square norms of rows. */
 final class Norms {
@@ -22,7 +21,7 @@ final class Norms {
       FloatVector a = Lanes.load(x + 4L * i, n - i);
       s0 = a.fma(a, s0);
     }
-    float sum = s0.add(s1).reduceLanes(VectorOperators.ADD);
+    float sum = Lanes.sum(s0.add(s1));
     return (float) (1 / Math.sqrt((double) sum / n + eps));
   }
 
