@@ -1,7 +1,10 @@
 // The kernels that read weights, compiled once per weight format: -DGATUN_FORMAT=Q4_K.
 // embed: table rows to f32.   matvec_N: up to N rows of x times W, W read once.   gated_N: the same with two weights.
+// matmul: many rows, on tensor cores.
 #include "activations.cuh"
 #include "codecs.cuh"
+#include "matmul_half.cuh"
+#include "matmul_int8.cuh"
 
 
 // One block per token; a thread decodes a group of 32 (quantised) or single elements.
@@ -212,3 +215,19 @@ MATVEC(1)
 MATVEC(2)
 MATVEC(4)
 MATVEC(8)
+
+// Many rows: tensor cores. F32 weights have no such road and stay with matvec_8.
+template <int FMT>
+__device__ inline void manyRows(const Step& step, int rowField, const Weight& w, const Rows8& x8, const float* x,
+                                const float* bias, float* y) {
+  if constexpr (isQuantized<FMT>) {
+    matmulInt8<FMT>(step, rowField, w, x8, bias, y);
+  } else if constexpr (FMT != F32) {
+    matmulHalf<FMT>(step, rowField, w, x, bias, y);
+  }
+}
+
+KERNEL __launch_bounds__(MATMUL_THREADS)
+    matmul(Step step, int rowField, Weight w, Rows8 x8, const float* x, const float* bias, float* y) {
+  manyRows<GATUN_FORMAT>(step, rowField, w, x8, x, bias, y);
+}

@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class MatrixProducts {
   private static final int THREADS = 128;
+  private static final int TILE = 64;
+
+  /** Up to this many rows W is streamed once past all of them; more go to the tensor cores. */
+  private static final int FEW = 8;
+
   private static final int[] BATCHES = {1, 2, 4, 8};
 
   private final Lowering lowering;
@@ -38,7 +43,7 @@ final class MatrixProducts {
             groups = Math.max(groups, rows * (x.cols() / 32));
           }
         }
-        if (n.op() instanceof GatedMatMul && n.in().get(1).dtype() != n.in().get(2).dtype()) {
+        if (n.op() instanceof GatedMatMul && (rows > FEW || n.in().get(1).dtype() != n.in().get(2).dtype())) {
           split = Math.max(split, rows * n.out().getFirst().cols());
         }
       }
@@ -67,24 +72,17 @@ final class MatrixProducts {
     return inOrder(all);
   }
 
-  /** Gate and up in one pass where they share a format; else two products and the gate. */
+  /** Gate and up in one pass for few rows and a shared format; else two products and the gate. */
   Work.Body gated(Node n, Activation activation) {
     Value x = n.in().getFirst();
     DeviceWeights.Matrix gate = lowering.weights().matrix(n.in().get(1));
     DeviceWeights.Matrix up = lowering.weights().matrix(n.in().get(2));
     Value y = n.out().getFirst();
     String suffix = Lowering.suffix(activation);
-    List<Work.Body> all = new ArrayList<>();
-    if (gate.format() == up.format()) {
-      round(n, x, gate.format(), all);
-      int lanes = lanes(gate);
-      Args a = up.into(gate.into(lowering.args().i(lowering.field(x.rows()))));
-      a.struct(rounded).p(lowering.at(x)).p(lowering.at(y)).i(lanes);
-      all.add(byBatch(n, x, gate, "gated_" + suffix + "_", a.pointers(), lanes));
-      return inOrder(all);
-    }
-    all.addAll(product(n, x, n.in().get(1), 0, gateScratch));
-    all.addAll(product(n, x, n.in().get(2), 0, lowering.at(y)));
+    List<Work.Body> rounding = new ArrayList<>();
+    round(n, x, gate.format(), rounding);
+    List<Work.Body> many = new ArrayList<>(product(n, x, n.in().get(1), 0, gateScratch));
+    many.addAll(product(n, x, n.in().get(2), 0, lowering.at(y)));
     MemorySegment p =
         lowering
             .args()
@@ -95,8 +93,25 @@ final class MatrixProducts {
             .i(y.cols())
             .pointers();
     MemorySegment f = lowering.kernels().function("rows", "gated_act_" + suffix);
-    all.add(s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
-    return inOrder(all);
+    many.add(s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
+    Work.Body inParts = inOrder(many);
+    if (gate.format() != up.format()) {
+      rounding.add(inParts);
+      return inOrder(rounding);
+    }
+    int lanes = lanes(gate);
+    Args a = up.into(gate.into(lowering.args().i(lowering.field(x.rows()))));
+    a.struct(rounded).p(lowering.at(x)).p(lowering.at(y)).i(lanes);
+    Work.Body fused = byBatch(n, x, gate, "gated_" + suffix + "_", a.pointers(), lanes);
+    Work.Body first = inOrder(rounding);
+    return s -> {
+      first.launch(s);
+      if (s.rows(x.rows()) > FEW) {
+        inParts.launch(s);
+      } else {
+        fused.launch(s);
+      }
+    };
   }
 
   private List<Work.Body> product(Node n, Value x, Value weight, long bias, long y) {
@@ -106,7 +121,23 @@ final class MatrixProducts {
     int lanes = lanes(w);
     Args a = w.into(lowering.args().i(lowering.field(x.rows())));
     a.struct(rounded).p(lowering.at(x)).p(bias).p(y).i(lanes);
-    all.add(byBatch(n, x, w, "matvec_", a.pointers(), lanes));
+    MemorySegment p = a.pointers();
+    Work.Body few = byBatch(n, x, w, "matvec_", p, lanes);
+    if (w.format() == DType.F32) {
+      all.add(few);
+      return all;
+    }
+    MemorySegment matmul = lowering.kernels().function(w.format(), "matmul");
+    int across = Math.ceilDiv(w.rows(), TILE);
+    all.add(
+        s -> {
+          int rows = s.rows(x.rows());
+          if (rows > FEW) {
+            lowering.launch(matmul, across, Math.ceilDiv(rows, TILE), 1, THREADS, 0, p, n);
+          } else {
+            few.launch(s);
+          }
+        });
     return all;
   }
 
