@@ -52,7 +52,8 @@ final class DevicePool implements AutoCloseable {
     return bytes;
   }
 
-  private static long free() {
+  /** Free bytes of the current device. */
+  static long free() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment both = arena.allocate(16);
       Cuda.check(cuMemGetInfo_v2(both, both.asSlice(8)), "read the free memory");
