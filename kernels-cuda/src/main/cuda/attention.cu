@@ -1,5 +1,6 @@
-// KV append, copies of slots, and flash-decoding: split-KV attention with combine (Dao et al. 2023), for any mask, window,
+// KV append, copies of slots, and attention: flash-decoding (split-KV with combine, Dao et al. 2023) for any mask, window,
 // soft-cap and head dim that is a multiple of 8 up to 256. All arithmetic in f32.
+#include "flash.cuh"
 #include "kv.cuh"
 
 constexpr int KV = GATUN_KV;
@@ -236,3 +237,18 @@ KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial p
   }
   if (lse && threadIdx.x == 0) lse[at] = l > 0 ? m + logf(l) : -INFINITY;
 }
+
+// grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
+#define FLASH(D)                                                                                                  \
+  KERNEL __launch_bounds__(FLASH_THREADS)                                                                         \
+      flash_##D(Step step, const float* q, Kv kv, int heads, float scale, int window, float softCap, int minRows, \
+                float* out, float* lse) {                                                                         \
+    flashForward<KV, D>(step, q, kv, heads, scale, window, softCap, minRows, out, lse);                           \
+  }
+
+FLASH(64)
+FLASH(80)
+FLASH(96)
+FLASH(128)
+FLASH(192)
+FLASH(256)

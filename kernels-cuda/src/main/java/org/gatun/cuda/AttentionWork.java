@@ -1,7 +1,10 @@
 package org.gatun.cuda;
 
+import static org.gatun.bindings.cuda.cuda_h.cuFuncSetAttribute;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Set;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvStore;
 import org.gatun.backend.BackendException;
@@ -11,11 +14,21 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
 
-/** KV append and attention: split-KV for rows of short sequences of rows, with as many splits as fill the device. */
+/**
+ * KV append and attention. Sequences that bring few rows are split over their keys, with as many splits as fill the
+ * device; those that bring many go through FlashAttention tiles, where the head dim has them.
+ */
 final class AttentionWork {
   private static final int THREADS = 128;
   private static final int MAX_SPLITS = 32;
   private static final int PAGE = KvStore.PAGE_SLOTS;
+
+  /** Up to this many rows of a sequence are split over keys. */
+  private static final int FEW = 8;
+
+  private static final int FLASH_ROWS = 64;
+  private static final Set<Integer> FLASH_DIMS = Set.of(64, 80, 96, 128, 192, 256);
+  private static final int MAX_DYNAMIC_SHARED = 8;
 
   private final Lowering lowering;
   private final long[] partial = new long[2];
@@ -70,17 +83,23 @@ final class AttentionWork {
     int group = headsPerBlock(a);
     int chunks = a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), group);
     Args main = layer.into(lowering.args().p(lowering.at(q))).i(a.heads()).f(a.scale()).i(a.window()).f(a.softCap());
-    main.i(Integer.MAX_VALUE, 1).struct(partial).p(out).p(lse);
+    boolean tiles = FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
+    int few = tiles ? FEW : Integer.MAX_VALUE;
+    main.i(few, 1).struct(partial).p(out).p(lse);
     MemorySegment mainSplits = main.value(8);
     MemorySegment mainArgs = main.pointers();
-    Args merge = lowering.args().i(a.heads(), a.headDim(), Integer.MAX_VALUE, 1).struct(partial).p(out).p(lse);
+    Args merge = lowering.args().i(a.heads(), a.headDim(), few, 1).struct(partial).p(out).p(lse);
     MemorySegment mergeSplits = merge.value(4);
     MemorySegment mergeArgs = merge.pointers();
     MemorySegment attend = lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
     MemorySegment combine = lowering.kernels().function(lowering.options().kvCodec(), "combine");
     int threadGroups = THREADS / (a.headDim() / 2);
     int shared = 4 * (group * (a.headDim() + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
+    Work.Body many = tiles ? flash(n, a, layer, q, out, lse) : s -> {};
     return s -> {
+      if (s.rows() > FEW) {
+        many.launch(s);
+      }
       int splits = splits(a, s.rows(), s.pages());
       mainSplits.set(ValueLayout.JAVA_INT, 0, splits);
       lowering.launch(attend, chunks, s.rows(), splits, THREADS, shared, mainArgs, n);
@@ -89,6 +108,27 @@ final class AttentionWork {
         lowering.launch(combine, a.heads(), s.rows(), 1, 64, 0, mergeArgs, n);
       }
     };
+  }
+
+  private Work.Body flash(Node n, Attention a, DeviceKv.Layer layer, Value q, long out, long lse) {
+    MemorySegment f = lowering.kernels().function(lowering.options().kvCodec(), "flash_" + a.headDim());
+    int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
+    Cuda.check(cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared), "take " + shared + " bytes of shared memory");
+    MemorySegment p =
+        layer
+            .into(lowering.args().p(lowering.at(q)))
+            .i(a.heads())
+            .f(a.scale())
+            .i(a.window())
+            .f(a.softCap())
+            .i(FEW + 1)
+            .p(out)
+            .p(lse)
+            .pointers();
+    int sequences = lowering.options().limits().sequences();
+    return s ->
+        lowering.launch(
+            f, Math.ceilDiv(s.rows(), FLASH_ROWS) + sequences - 1, a.heads(), 1, THREADS, shared, p, n);
   }
 
   /** Query heads that one block does together: those that share a KV head, up to eight. */
