@@ -44,7 +44,7 @@ class CudaModelTest {
 
   private static int[] run(Path model, String backend) {
     Request greedy = new Request(TOKENS, 0, 0, 1, 0, 1, 0, List.of(), true);
-    try (Engine e = Engine.open(EngineOptions.of(model).withBackend(backend, "", 0).withContext(128, 1));
+    try (Engine e = Engine.load(EngineOptions.of(model).withBackend(backend, "", 0).withContext(128, 1));
         Session s = e.session()) {
       int[] prompt = Arrays.copyOf(e.tokenizer().encode(TEXT, true, false), PROMPT);
       return s.generate(prompt, greedy, piece -> {}, new CancelToken()).tokens();
