@@ -1,4 +1,4 @@
-// Thread-instructions per second of the specification's kernels, best of n, one thread, all checks and counters on
+// Thread-instructions per second of the specification's kernels, best of n, processor time of the one thread, all checks and counters on
 // (and off, for comparison). Prints; asserts nothing about time.
 #include "../tests/harness.h"
 

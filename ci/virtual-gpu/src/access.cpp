@@ -219,6 +219,15 @@ void count_banks(Counters& c, const u32* off, u32 m, u32 size, bool unit, bool u
     u32 gm = (group == 32 ? m : m >> (g * group) & ((1u << group) - 1));
     if (!gm) continue;
     if (uniform) { c.shared_wavefronts++; continue; }
+    if (per == 4) {  // 16-byte lanes: eight distinct bank quads cannot conflict
+      u32 quads = 0, twice = 0;
+      for (u32 q = gm; q; q &= q - 1) {
+        u32 bit = 1u << (off[g * group + __builtin_ctz(q)] >> 4 & 7);
+        twice |= quads & bit;
+        quads |= bit;
+      }
+      if (!twice) { c.shared_wavefronts++; continue; }
+    }
     u32 words[128], n[32] = {}, most = 1;
     u8 next[128], head[32];
     u32 used = 0;

@@ -143,6 +143,23 @@ void SharedShadow::one(Block& b, Warp& w, const Op& o, Kind k, u32 lane, u32 wor
   else r_[word] = r_[word] ? merge_read(r_[word], mine, w) : mine, rop_[word] = op;
 }
 
+// Four words read at once. False: a recent write, an unwritten or a mixed word needs the slow path.
+inline bool SharedShadow::read16(u32 first, u32 mine, const Warp& w, u32 op) {
+  const u32 lim = limit_ << STAMP_SHIFT;
+  const u32* wt = &w_[first];
+  u32* rt = &r_[first];
+  u32 ok = (wt[0] - 1 < lim - 1) & (wt[1] - 1 < lim - 1) & (wt[2] - 1 < lim - 1) & (wt[3] - 1 < lim - 1);  // 0 < tag < lim
+  if (!ok) return false;
+  if (rt[0] == rt[1] && rt[0] == rt[2] && rt[0] == rt[3]) {
+    u32 v = merge_read(rt[0], mine, w);
+    for (int i = 0; i < 4; i++) rt[i] = v;
+  } else {
+    for (int i = 0; i < 4; i++) rt[i] = merge_read(rt[i], mine, w);
+  }
+  for (int i = 0; i < 4; i++) rop_[first + i] = op;
+  return true;
+}
+
 void SharedShadow::access(Block& b, Warp& w, const Op& o, Kind k, u32 m, const u32* off, u32 size, bool unit, u32 same) {
   w.touched_shared = true;
   u32 lane_tag = k == ReadWhole ? WHOLE : 0;
@@ -175,6 +192,9 @@ void SharedShadow::access(Block& b, Warp& w, const Op& o, Kind k, u32 m, const u
     bool s = same >> lane & 1;
     if (size < 4) {
       bytes(b, w, o, k, tag_lane, off[lane], size, s);
+    } else if (size == 16 && k <= ReadWhole && read16(off[lane] >> 2, stamp_ << STAMP_SHIFT | w.id << 6 | tag_lane, w,
+                                                      (u32)(&o - b.launch->kernel->code.data()))) {
+      // done: nothing recent wrote these four words
     } else if (k != Atomic) {  // the words of one lane together, when nothing recent touched them
       u32 first = off[lane] >> 2, n = size / 4, lim = limit_ << STAMP_SHIFT, hot = 0;
       u32 mine = stamp_ << STAMP_SHIFT | w.id << 6 | tag_lane, op = (u32)(&o - b.launch->kernel->code.data());

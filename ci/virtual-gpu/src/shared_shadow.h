@@ -38,6 +38,7 @@ class SharedShadow {
   void one(Block& b, Warp& w, const Op& o, Kind k, u32 lane, u32 word, bool same);
   void bytes(Block& b, Warp& w, const Op& o, Kind k, u32 lane, u32 off, u32 size, bool same);
   void check(Warp& w, const Op& o, Kind k, u32 lane, u32 wt, u32 rt, u32 off, u32 word, bool same);
+  bool read16(u32 first, u32 mine, const Warp& w, u32 op);
   u32 merge_read(u32 old, u32 mine, const Warp& w) const;
 };
 }  // namespace vgpu
