@@ -21,19 +21,21 @@ enum { MASK_CAUSAL, MASK_FULL, MASK_EXPLICIT };
 // Half to float by bits (finite values exact, denormals included): baseline OpenCL 1.2 drivers turn
 // vload_half into a call per lane.
 #define HALF_SCALE 0x1p112f
-float half_bits(uint h) {
+// Oclgrind loses track of what is initialised in vectors that are passed to a function.
+#define INLINE __attribute__((always_inline))
+INLINE float half_bits(uint h) {
   return as_float(as_uint(as_float((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
-float16 half_bits16(uint16 h) {
+INLINE float16 half_bits16(uint16 h) {
   return as_float16(as_uint16(as_float16((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
-float sum16(float16 v) {
+INLINE float sum16(float16 v) {
   float8 a = v.lo + v.hi;
   float4 b = a.lo + a.hi;
   float2 c = b.lo + b.hi;
   return c.x + c.y;
 }
-float max16(float16 v) {
+INLINE float max16(float16 v) {
   float8 a = fmax(v.lo, v.hi);
   float4 b = fmax(a.lo, a.hi);
   float2 c = fmax(b.lo, b.hi);
