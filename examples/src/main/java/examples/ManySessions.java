@@ -14,7 +14,8 @@ final class ManySessions {
   private ManySessions() {}
 
   public static void main(String[] args) {
-    List<String> prompts = List.of("The sea is", "A lock is", "In the beginning", "Two and two are");
+    List<String> prompts =
+        List.of("The sea is", "A lock is", "In the beginning", "Two and two are");
     EngineOptions options = EngineOptions.of(Path.of(args[0])).withContext(512, prompts.size());
     try (Engine engine = Engine.load(options);
         ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -158,8 +158,7 @@ public enum NativeLibrary {
         MemorySegment handle =
             (MemorySegment)
                 handle("dlopen", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT))
-                    .invokeExact(
-                        arena.allocateFrom(file), RTLD_NOW | (global ? RTLD_GLOBAL : 0));
+                    .invokeExact(arena.allocateFrom(file), RTLD_NOW | (global ? RTLD_GLOBAL : 0));
         if (handle.address() == 0) {
           MemorySegment text =
               (MemorySegment) handle("dlerror", FunctionDescriptor.of(ADDRESS)).invokeExact();

@@ -42,7 +42,10 @@ final class Args {
     return this;
   }
 
-  /** The value of parameter {@code i}: a launch may change it, since the driver copies parameters at the call. */
+  /**
+   * The value of parameter {@code i}: a launch may change it, since the driver copies parameters at
+   * the call.
+   */
   MemorySegment value(int i) {
     return values.get(i);
   }

@@ -15,8 +15,9 @@ import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
 
 /**
- * KV append and attention. Sequences that bring few rows are split over their keys, with as many splits as fill the
- * device; those that bring many go through FlashAttention tiles, where the head dim has them.
+ * KV append and attention. Sequences that bring few rows are split over their keys, with as many
+ * splits as fill the device; those that bring many go through FlashAttention tiles, where the head
+ * dim has them.
  */
 final class AttentionWork {
   private static final int THREADS = 128;
@@ -70,11 +71,14 @@ final class AttentionWork {
 
   Work.Body attend(Node n, Attention a) {
     if (!(a.plan() instanceof AttentionPlan.Dense)) {
-      throw new BackendException("cuda has no attention plan " + a.plan() + "; use --attention dense");
+      throw new BackendException(
+          "cuda has no attention plan " + a.plan() + "; use --attention dense");
     }
     if (a.headDim() % 8 != 0 || a.headDim() > 256) {
       throw new BackendException(
-          "cuda has no attention of head dim " + a.headDim() + ": multiples of 8 up to 256 are supported");
+          "cuda has no attention of head dim "
+              + a.headDim()
+              + ": multiples of 8 up to 256 are supported");
     }
     DeviceKv.Layer layer = lowering.kv().layer(a.layer());
     Value q = n.in().getFirst();
@@ -82,7 +86,13 @@ final class AttentionWork {
     long lse = a.lse() ? lowering.at(n.out().get(1)) : 0;
     int group = headsPerBlock(a);
     int chunks = a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), group);
-    Args main = layer.into(lowering.args().p(lowering.at(q))).i(a.heads()).f(a.scale()).i(a.window()).f(a.softCap());
+    Args main =
+        layer
+            .into(lowering.args().p(lowering.at(q)))
+            .i(a.heads())
+            .f(a.scale())
+            .i(a.window())
+            .f(a.softCap());
     boolean tiles = FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
     int few = tiles ? FEW : Integer.MAX_VALUE;
     main.i(few, 1).struct(partial).p(out).p(lse);
@@ -91,7 +101,8 @@ final class AttentionWork {
     Args merge = lowering.args().i(a.heads(), a.headDim(), few, 1).struct(partial).p(out).p(lse);
     MemorySegment mergeSplits = merge.value(4);
     MemorySegment mergeArgs = merge.pointers();
-    MemorySegment attend = lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
+    MemorySegment attend =
+        lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
     MemorySegment combine = lowering.kernels().function(lowering.options().kvCodec(), "combine");
     int threadGroups = THREADS / (a.headDim() / 2);
     int shared = 4 * (group * (a.headDim() + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
@@ -111,9 +122,12 @@ final class AttentionWork {
   }
 
   private Work.Body flash(Node n, Attention a, DeviceKv.Layer layer, Value q, long out, long lse) {
-    MemorySegment f = lowering.kernels().function(lowering.options().kvCodec(), "flash_" + a.headDim());
+    MemorySegment f =
+        lowering.kernels().function(lowering.options().kvCodec(), "flash_" + a.headDim());
     int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
-    Cuda.check(cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared), "take " + shared + " bytes of shared memory");
+    Cuda.check(
+        cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared),
+        "take " + shared + " bytes of shared memory");
     MemorySegment p =
         layer
             .into(lowering.args().p(lowering.at(q)))
@@ -128,7 +142,14 @@ final class AttentionWork {
     int sequences = lowering.options().limits().sequences();
     return s ->
         lowering.launch(
-            f, Math.ceilDiv(s.rows(), FLASH_ROWS) + sequences - 1, a.heads(), 1, THREADS, shared, p, n);
+            f,
+            Math.ceilDiv(s.rows(), FLASH_ROWS) + sequences - 1,
+            a.heads(),
+            1,
+            THREADS,
+            shared,
+            p,
+            n);
   }
 
   /** Query heads that one block does together: those that share a KV head, up to eight. */
@@ -142,6 +163,8 @@ final class AttentionWork {
     int blocks = rows * a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), headsPerBlock(a));
     int visible = a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages;
     return Math.clamp(
-        Math.ceilDiv(2L * lowering.device().multiprocessors(), blocks), 1, Math.clamp(visible / 2, 1, MAX_SPLITS));
+        Math.ceilDiv(2L * lowering.device().multiprocessors(), blocks),
+        1,
+        Math.clamp(visible / 2, 1, MAX_SPLITS));
   }
 }

@@ -13,8 +13,8 @@ import org.gatun.parallel.ReduceType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collectives. One rank copies. Several ranks go through the host: correct everywhere, and what a device without peer
- * access has; such a program is not captured.
+ * Collectives. One rank copies. Several ranks go through the host: correct everywhere, and what a
+ * device without peer access has; such a program is not captured.
  */
 final class Collectives {
   private final CudaDevice device;
@@ -53,7 +53,8 @@ final class Collectives {
       if (ranks == 1) {
         return lowering.copy(n, x, y);
       }
-      throw new BackendException("all_gather of " + ranks + " ranks needs a group; start with gatun launch");
+      throw new BackendException(
+          "all_gather of " + ranks + " ranks needs a group; start with gatun launch");
     }
     MemorySegment in = arena.allocate(limit(x, lowering), 64);
     MemorySegment out = arena.allocate(ranks * limit(x, lowering), 64);
@@ -68,7 +69,8 @@ final class Collectives {
   }
 
   private void download(MemorySegment to, long from) {
-    Cuda.check(cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download a partial sum");
+    Cuda.check(
+        cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download a partial sum");
     device.synchronize("run the step up to a collective");
   }
 

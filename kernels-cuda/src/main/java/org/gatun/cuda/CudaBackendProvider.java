@@ -25,13 +25,15 @@ public final class CudaBackendProvider implements BackendProvider {
     }
     try {
       if (!Kernels.present()) {
-        return new Availability(false, true, Kernels.MISSING, "run ci/nvcc --where, then build again");
+        return new Availability(
+            false, true, Kernels.MISSING, "run ci/nvcc --where, then build again");
       }
       return new Availability(true, true, String.join(", ", CudaDevice.names()), "");
     } catch (BackendException e) {
       return new Availability(false, true, String.valueOf(e.getMessage()), "see the message");
     } catch (UnsatisfiedLinkError | ExceptionInInitializerError e) {
-      return new Availability(false, true, "libcuda lacks a function: " + e.getMessage(), "update the NVIDIA driver");
+      return new Availability(
+          false, true, "libcuda lacks a function: " + e.getMessage(), "update the NVIDIA driver");
     }
   }
 
@@ -48,7 +50,8 @@ public final class CudaBackendProvider implements BackendProvider {
       try {
         device = Integer.parseInt(options.device().replaceFirst("^(gpu|cuda):", ""));
       } catch (NumberFormatException e) {
-        throw new BackendException("--device " + options.device() + " is not a CUDA device number such as 0", e);
+        throw new BackendException(
+            "--device " + options.device() + " is not a CUDA device number such as 0", e);
       }
     }
     return new CudaBackend(CudaDevice.open(device));

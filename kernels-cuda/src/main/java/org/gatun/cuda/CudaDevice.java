@@ -23,7 +23,8 @@ final class CudaDevice implements AutoCloseable {
   private final String name;
   private final int multiprocessors;
 
-  private CudaDevice(int device, MemorySegment context, MemorySegment stream, String name, int multiprocessors) {
+  private CudaDevice(
+      int device, MemorySegment context, MemorySegment stream, String name, int multiprocessors) {
     this.device = device;
     this.context = context;
     this.stream = stream;
@@ -54,19 +55,23 @@ final class CudaDevice implements AutoCloseable {
   static CudaDevice open(int ordinal) {
     List<String> names = names();
     if (ordinal < 0 || ordinal >= names.size()) {
-      throw new BackendException("no CUDA device " + ordinal + "; there are " + names.size() + ": " + names);
+      throw new BackendException(
+          "no CUDA device " + ordinal + "; there are " + names.size() + ": " + names);
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment n = arena.allocate(ValueLayout.JAVA_INT);
       Cuda.check(cuDeviceGet(n, ordinal), "open device " + ordinal);
       int device = n.get(ValueLayout.JAVA_INT, 0);
-      int capability = attribute(device, CAPABILITY_MAJOR) * 10 + attribute(device, CAPABILITY_MINOR);
+      int capability =
+          attribute(device, CAPABILITY_MAJOR) * 10 + attribute(device, CAPABILITY_MINOR);
       if (capability < 80) {
         throw new BackendException(
-            names.get(ordinal) + " is older than compute capability 8.0, which the kernels need; use --backend opencl");
+            names.get(ordinal)
+                + " is older than compute capability 8.0, which the kernels need; use --backend opencl");
       }
       if (attribute(device, MEMORY_POOLS) == 0) {
-        throw new BackendException(names.get(ordinal) + " has no memory pools; update the NVIDIA driver");
+        throw new BackendException(
+            names.get(ordinal) + " has no memory pools; update the NVIDIA driver");
       }
       MemorySegment p = arena.allocate(ValueLayout.ADDRESS);
       Cuda.check(cuDevicePrimaryCtxRetain(p, device), "open a context on device " + ordinal);
@@ -75,7 +80,8 @@ final class CudaDevice implements AutoCloseable {
         Cuda.check(cuCtxSetCurrent(context), "enter the context");
         Cuda.check(cuStreamCreate(p, NON_BLOCKING), "create a stream");
         MemorySegment stream = p.get(ValueLayout.ADDRESS, 0);
-        return new CudaDevice(device, context, stream, names.get(ordinal), attribute(device, MULTIPROCESSORS));
+        return new CudaDevice(
+            device, context, stream, names.get(ordinal), attribute(device, MULTIPROCESSORS));
       } catch (RuntimeException e) {
         cuDevicePrimaryCtxRelease_v2(device);
         throw e;

@@ -21,8 +21,8 @@ import org.gatun.tensor.WeightSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A compiled graph on one device. A step costs one descriptor copy, one replay of the graph captured for its shape, one
- * copy of the ids, and one wait at the end; nothing is allocated.
+ * A compiled graph on one device. A step costs one descriptor copy, one replay of the graph
+ * captured for its shape, one copy of the ids, and one wait at the end; nothing is allocated.
  */
 final class CudaProgram implements Program {
   /** Set to false to launch kernels one by one. */
@@ -59,7 +59,11 @@ final class CudaProgram implements Program {
   /** Uploads, plans and prepares; frees everything if any of it fails. */
   @SuppressWarnings("MustBeClosedChecker") // the program owns the arena and closes it
   static CudaProgram compile(
-      CudaDevice device, Kernels kernels, Graph graph, WeightSource weights, CompileOptions options) {
+      CudaDevice device,
+      Kernels kernels,
+      Graph graph,
+      WeightSource weights,
+      CompileOptions options) {
     Arena arena = Arena.ofShared();
     DevicePool pool = null;
     Staging staging = null;
@@ -101,7 +105,10 @@ final class CudaProgram implements Program {
     activations = pool.allocate(plan.bytes(), "the activations");
     long inputsEnd = 0;
     for (Value v : graph.inputs()) {
-      inputsEnd = Math.max(inputsEnd, plan.offset(v) + bytes(v, options.limits().rows(), options.limits().logitRows()));
+      inputsEnd =
+          Math.max(
+              inputsEnd,
+              plan.offset(v) + bytes(v, options.limits().rows(), options.limits().logitRows()));
     }
     poisonFrom = Math.ceilDiv(inputsEnd, ALIGNMENT) * ALIGNMENT;
     long stepBytes;
@@ -111,7 +118,18 @@ final class CudaProgram implements Program {
     step = pool.allocate(stepBytes, "the step's descriptor");
     Lowering lowering =
         new Lowering(
-            device, kernels, arena, pool, staging, weights, pages, plan, options, graph, activations, step);
+            device,
+            kernels,
+            arena,
+            pool,
+            staging,
+            weights,
+            pages,
+            plan,
+            options,
+            graph,
+            activations,
+            step);
     work = lowering.lower(graph);
     profiler = options.profile() ? new Profiler(device, work) : null;
     capture =
@@ -122,7 +140,10 @@ final class CudaProgram implements Program {
     try (Arena temporary = Arena.ofConfined()) {
       long ids = 0;
       for (Value v : graph.outputs().values()) {
-        ids += v.dtype() == DType.I32 ? bytes(v, options.limits().rows(), options.limits().logitRows()) : 0;
+        ids +=
+            v.dtype() == DType.I32
+                ? bytes(v, options.limits().rows(), options.limits().logitRows())
+                : 0;
       }
       MemorySegment p = temporary.allocate(ValueLayout.ADDRESS);
       Cuda.check(cuMemHostAlloc(p, idsOffset + Math.max(ids, 8), 0), "allocate pinned host memory");
@@ -152,7 +173,13 @@ final class CudaProgram implements Program {
         long limit = bytes(v, options.limits().rows(), options.limits().logitRows());
         if (from.byteSize() > limit || from.byteSize() % (4L * v.cols()) != 0) {
           throw new IllegalArgumentException(
-              "input " + name + ": " + from.byteSize() + " bytes are not whole rows of " + v.cols() + " within the limits");
+              "input "
+                  + name
+                  + ": "
+                  + from.byteSize()
+                  + " bytes are not whole rows of "
+                  + v.cols()
+                  + " within the limits");
         }
         staging.upload(activations + plan.offset(v), from);
         return;
@@ -176,7 +203,8 @@ final class CudaProgram implements Program {
       Cuda.check(cuMemcpyHtoDAsync_v2(step, pinned, used, device.stream()), "upload the step");
       if (options.poison() && plan.bytes() > poisonFrom) {
         Cuda.check(
-            cuMemsetD8Async(activations + poisonFrom, (byte) 0xff, plan.bytes() - poisonFrom, device.stream()),
+            cuMemsetD8Async(
+                activations + poisonFrom, (byte) 0xff, plan.bytes() - poisonFrom, device.stream()),
             "poison the activations");
       }
       Shape shape = Shape.of(s, options.limits());
@@ -192,7 +220,8 @@ final class CudaProgram implements Program {
         if (v.dtype() == DType.I32 && bytes(v, rows, logitRows) > 0) {
           long n = bytes(v, rows, logitRows);
           Cuda.check(
-              cuMemcpyDtoHAsync_v2(pinned.asSlice(at, n), activations + plan.offset(v), n, device.stream()),
+              cuMemcpyDtoHAsync_v2(
+                  pinned.asSlice(at, n), activations + plan.offset(v), n, device.stream()),
               "download ids");
           at += bytes(v, options.limits().rows(), options.limits().logitRows());
         }
@@ -244,16 +273,23 @@ final class CudaProgram implements Program {
         if (o.equals(v)) {
           return pinned.asSlice(at, n);
         }
-        at += o.dtype() == DType.I32 ? bytes(o, options.limits().rows(), options.limits().logitRows()) : 0;
+        at +=
+            o.dtype() == DType.I32
+                ? bytes(o, options.limits().rows(), options.limits().logitRows())
+                : 0;
       }
     }
     MemorySegment host =
         outputs.computeIfAbsent(
             name,
-            k -> arena.allocate(Math.max(8, bytes(v, options.limits().rows(), options.limits().logitRows())), 64));
+            k ->
+                arena.allocate(
+                    Math.max(8, bytes(v, options.limits().rows(), options.limits().logitRows())),
+                    64));
     if (n > 0) {
       Cuda.check(
-          cuMemcpyDtoHAsync_v2(host, activations + plan.offset(v), n, device.stream()), "download output " + name);
+          cuMemcpyDtoHAsync_v2(host, activations + plan.offset(v), n, device.stream()),
+          "download output " + name);
       device.synchronize("download output " + name);
     }
     return host.asSlice(0, n);
@@ -261,7 +297,8 @@ final class CudaProgram implements Program {
 
   @Override
   public Memory memory() {
-    return new Memory(weights.bytes(), pages.bytes(), pool.bytes() - weights.bytes() - pages.bytes());
+    return new Memory(
+        weights.bytes(), pages.bytes(), pool.bytes() - weights.bytes() - pages.bytes());
   }
 
   @Override

@@ -11,7 +11,9 @@ import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvStore;
 import org.gatun.graph.Graph;
 
-/** The KV pages on the device: per layer K, V and, for INT8, their scales. Layout: {@code kv.cuh}. */
+/**
+ * The KV pages on the device: per layer K, V and, for INT8, their scales. Layout: {@code kv.cuh}.
+ */
 final class DeviceKv implements KvStore {
   private static final int COPY_THREADS = 64;
 
@@ -31,7 +33,14 @@ final class DeviceKv implements KvStore {
   private final MemorySegment copyKernel;
   private long bytes;
 
-  DeviceKv(Graph graph, int pages, KvCodec codec, CudaDevice device, DevicePool pool, Kernels kernels, Arena arena) {
+  DeviceKv(
+      Graph graph,
+      int pages,
+      KvCodec codec,
+      CudaDevice device,
+      DevicePool pool,
+      Kernels kernels,
+      Arena arena) {
     this.device = device;
     this.pages = pages;
     for (KvLayer k : graph.kv()) {
@@ -92,7 +101,16 @@ final class DeviceKv implements KvStore {
       }
       Cuda.check(
           cuLaunchKernel(
-              copyKernel, c.layer().shape().kvHeads(), 1, 1, COPY_THREADS, 1, 1, 0, device.stream(), c.pointers(),
+              copyKernel,
+              c.layer().shape().kvHeads(),
+              1,
+              1,
+              COPY_THREADS,
+              1,
+              1,
+              0,
+              device.stream(),
+              c.pointers(),
               MemorySegment.NULL),
           "copy KV slots");
     }

@@ -9,7 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.gatun.backend.BackendException;
 
-/** What one program takes from the device's stream-ordered pool. Everything is allocated while it is compiled and freed by {@link #close}. */
+/**
+ * What one program takes from the device's stream-ordered pool. Everything is allocated while it is
+ * compiled and freed by {@link #close}.
+ */
 final class DevicePool implements AutoCloseable {
   private final CudaDevice device;
   private final MemorySegment pool;

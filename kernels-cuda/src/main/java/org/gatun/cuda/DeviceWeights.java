@@ -21,7 +21,9 @@ import org.gatun.tensor.WeightSource;
 import org.gatun.tensor.codec.Codecs;
 import org.jspecify.annotations.Nullable;
 
-/** The graph's weights in one device allocation: matrices in their format's planes, vectors as f32. */
+/**
+ * The graph's weights in one device allocation: matrices in their format's planes, vectors as f32.
+ */
 final class DeviceWeights {
   private static final int ALIGNMENT = 256;
 
@@ -41,7 +43,8 @@ final class DeviceWeights {
   private long bytes;
 
   /** Uploads every weight that the graph names, once each. */
-  DeviceWeights(Graph graph, WeightSource source, DevicePool pool, Staging staging, Progress progress) {
+  DeviceWeights(
+      Graph graph, WeightSource source, DevicePool pool, Staging staging, Progress progress) {
     this.source = source;
     this.pool = pool;
     this.staging = staging;
@@ -79,7 +82,8 @@ final class DeviceWeights {
         uploadRows(t, planes[0], staging);
       }
       matrices.put(
-          e.getKey(), new Matrix(t.dtype(), planes, Math.toIntExact(t.rows()), Math.toIntExact(t.cols())));
+          e.getKey(),
+          new Matrix(t.dtype(), planes, Math.toIntExact(t.rows()), Math.toIntExact(t.cols())));
       done += t.byteSize();
       progress.report("upload", done, bytes);
     }
@@ -149,7 +153,9 @@ final class DeviceWeights {
     if (!t.dtype().isQuantized()) {
       return new long[] {t.byteSize()};
     }
-    return WeightLayout.of(t.dtype()).planes().stream().mapToLong(p -> t.rows() * p.rowBytes(t.cols())).toArray();
+    return WeightLayout.of(t.dtype()).planes().stream()
+        .mapToLong(p -> t.rows() * p.rowBytes(t.cols()))
+        .toArray();
   }
 
   private static void uploadRows(Tensor t, long to, Staging staging) {
@@ -183,17 +189,20 @@ final class DeviceWeights {
     // Planes of a chunk of rows lie one after another in the staging half.
     long perChunk = staging.capacity() / t.rowBytes();
     if (perChunk == 0) {
-      throw new IllegalArgumentException(t.name() + ": a row of " + t.rowBytes() + " bytes is too long");
+      throw new IllegalArgumentException(
+          t.name() + ": a row of " + t.rowBytes() + " bytes is too long");
     }
     for (long r = 0; r < t.rows(); r += perChunk) {
       long count = Math.min(perChunk, t.rows() - r);
       MemorySegment stage = staging.next();
       for (long i = 0; i < count; i++) {
-        MemorySegment.copy(t.data(), ValueLayout.JAVA_BYTE, (r + i) * t.rowStride(), row, 0, row.length);
+        MemorySegment.copy(
+            t.data(), ValueLayout.JAVA_BYTE, (r + i) * t.rowStride(), row, 0, row.length);
         repack.row(row, planes);
         long offset = 0;
         for (byte[] plane : planes) {
-          MemorySegment.copy(plane, 0, stage, ValueLayout.JAVA_BYTE, offset + i * plane.length, plane.length);
+          MemorySegment.copy(
+              plane, 0, stage, ValueLayout.JAVA_BYTE, offset + i * plane.length, plane.length);
           offset += count * plane.length;
         }
       }

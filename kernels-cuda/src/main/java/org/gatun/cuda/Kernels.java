@@ -51,7 +51,9 @@ final class Kernels implements AutoCloseable {
     MemorySegment loaded = modules.computeIfAbsent(module, Kernels::load);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment f = arena.allocate(ValueLayout.ADDRESS);
-      Cuda.check(cuModuleGetFunction(f, loaded, arena.allocateFrom(name)), "find kernel " + module + "/" + name);
+      Cuda.check(
+          cuModuleGetFunction(f, loaded, arena.allocateFrom(name)),
+          "find kernel " + module + "/" + name);
       return f.get(ValueLayout.ADDRESS, 0);
     }
   }
@@ -60,7 +62,8 @@ final class Kernels implements AutoCloseable {
     byte[] ptx;
     try (InputStream in = Kernels.class.getResourceAsStream("ptx/" + module + ".ptx")) {
       if (in == null) {
-        throw new BackendException("this build has no kernel module " + module + "; build again with nvcc");
+        throw new BackendException(
+            "this build has no kernel module " + module + "; build again with nvcc");
       }
       ptx = in.readAllBytes();
     } catch (IOException e) {
@@ -80,7 +83,8 @@ final class Kernels implements AutoCloseable {
       int code = cuModuleLoadDataEx(p, text, 2, options, values);
       if (code != 0) {
         String first = log.getString(0).lines().findFirst().orElse("");
-        throw Cuda.failure(code, "load kernels " + module + (first.isEmpty() ? "" : " [" + first + "]"));
+        throw Cuda.failure(
+            code, "load kernels " + module + (first.isEmpty() ? "" : " [" + first + "]"));
       }
       return p.get(ValueLayout.ADDRESS, 0);
     }

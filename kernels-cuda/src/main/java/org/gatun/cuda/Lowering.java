@@ -30,7 +30,10 @@ import org.gatun.graph.op.RmsNorm;
 import org.gatun.graph.op.Rope;
 import org.gatun.graph.op.Sample;
 
-/** Turns each node into launches: kernels chosen, parameters built, only grid sizes left to the step's shape. */
+/**
+ * Turns each node into launches: kernels chosen, parameters built, only grid sizes left to the
+ * step's shape.
+ */
 final class Lowering {
   private static final int TOKENS_FIELD = 0;
   private static final int LOGITS_FIELD = 2;
@@ -77,7 +80,12 @@ final class Lowering {
     try (Step s = new Step(limits)) {
       stepLayout =
           new int[] {
-            limits.rows(), limits.logitRows(), limits.sequences(), s.pageOffset(), s.maskOffset(), s.positionOffset()
+            limits.rows(),
+            limits.logitRows(),
+            limits.sequences(),
+            s.pageOffset(),
+            s.maskOffset(),
+            s.positionOffset()
           };
     }
     products = new MatrixProducts(this, pool, graph);
@@ -90,7 +98,8 @@ final class Lowering {
     List<Work> all = new ArrayList<>();
     for (Node n : graph.nodes()) {
       boolean host =
-          options.communicator() != null && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
+          options.communicator() != null
+              && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
       all.add(new Work(n, host, body(n)));
     }
     return all;
@@ -234,11 +243,14 @@ final class Lowering {
   }
 
   /** Queues one kernel; a grid without blocks is nothing to do. */
-  void launch(MemorySegment f, int x, int y, int z, int threads, int shared, MemorySegment args, Node n) {
+  void launch(
+      MemorySegment f, int x, int y, int z, int threads, int shared, MemorySegment args, Node n) {
     if (x == 0 || y == 0 || z == 0) {
       return;
     }
-    int code = cuLaunchKernel(f, x, y, z, threads, 1, 1, shared, device.stream(), args, MemorySegment.NULL);
+    int code =
+        cuLaunchKernel(
+            f, x, y, z, threads, 1, 1, shared, device.stream(), args, MemorySegment.NULL);
     if (code != 0) {
       throw Cuda.failure(code, "launch " + n.op().name() + " of " + n.label());
     }

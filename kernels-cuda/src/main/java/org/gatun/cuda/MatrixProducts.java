@@ -13,8 +13,8 @@ import org.gatun.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Matrix products. Quantised weights meet activations rounded to 8 bits; a value is rounded once, however many weights
- * read it.
+ * Matrix products. Quantised weights meet activations rounded to 8 bits; a value is rounded once,
+ * however many weights read it.
  */
 final class MatrixProducts {
   private static final int THREADS = 128;
@@ -43,7 +43,8 @@ final class MatrixProducts {
             groups = Math.max(groups, rows * (x.cols() / 32));
           }
         }
-        if (n.op() instanceof GatedMatMul && (rows > FEW || n.in().get(1).dtype() != n.in().get(2).dtype())) {
+        if (n.op() instanceof GatedMatMul
+            && (rows > FEW || n.in().get(1).dtype() != n.in().get(2).dtype())) {
           split = Math.max(split, rows * n.out().getFirst().cols());
         }
       }
@@ -93,7 +94,8 @@ final class MatrixProducts {
             .i(y.cols())
             .pointers();
     MemorySegment f = lowering.kernels().function("rows", "gated_act_" + suffix);
-    many.add(s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
+    many.add(
+        s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
     Work.Body inParts = inOrder(many);
     if (gate.format() != up.format()) {
       rounding.add(inParts);

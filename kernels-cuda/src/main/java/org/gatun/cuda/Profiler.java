@@ -69,7 +69,14 @@ final class Profiler implements AutoCloseable {
     for (int i = 0; i < work.size(); i++) {
       if (calls[i] > 0) {
         Work w = work.get(i);
-        all.add(new OpProfile(w.node().label(), w.node().op().name(), calls[i], (long) nanos[i], bytes[i], flops[i]));
+        all.add(
+            new OpProfile(
+                w.node().label(),
+                w.node().op().name(),
+                calls[i],
+                (long) nanos[i],
+                bytes[i],
+                flops[i]));
       }
       calls[i] = 0;
       nanos[i] = bytes[i] = flops[i] = 0;

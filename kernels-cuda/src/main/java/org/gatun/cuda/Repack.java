@@ -4,8 +4,9 @@ import java.util.Arrays;
 import org.gatun.tensor.DType;
 
 /**
- * Turns the file's blocks into the device's planes. A block is taken apart into the unsigned (Q8_0: signed) numbers of its
- * elements and its scale bytes; plane writers put them together again. No number changes, so the size does not either.
+ * Turns the file's blocks into the device's planes. A block is taken apart into the unsigned (Q8_0:
+ * signed) numbers of its elements and its scale bytes; plane writers put them together again. No
+ * number changes, so the size does not either.
  */
 final class Repack {
   private final DType format;
@@ -185,7 +186,10 @@ final class Repack {
     }
   }
 
-  /** Sixteen 6-bit numbers as eight pairs (a, b): low nibbles of a, low nibbles of b, high bits interleaved. */
+  /**
+   * Sixteen 6-bit numbers as eight pairs (a, b): low nibbles of a, low nibbles of b, high bits
+   * interleaved.
+   */
   private void sixBits(byte[] to, int at) {
     int a = 0;
     int b = 0;

@@ -6,8 +6,8 @@ import org.gatun.graph.Step;
 import org.gatun.graph.StepLimits;
 
 /**
- * The size that a step's launches have. Counts are rounded up to powers of two, so that few shapes exist and each is
- * captured once; the true counts stand in the descriptor.
+ * The size that a step's launches have. Counts are rounded up to powers of two, so that few shapes
+ * exist and each is captured once; the true counts stand in the descriptor.
  *
  * @param rows tokens, rounded up
  * @param logitRows rows of logits, rounded up

@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Pinned host memory through which all bytes travel: a mapped file must never fault inside a driver's thread. Two halves,
- * so that one is filled while the other is copied.
+ * Pinned host memory through which all bytes travel: a mapped file must never fault inside a
+ * driver's thread. Two halves, so that one is filled while the other is copied.
  */
 final class Staging implements AutoCloseable {
   private final CudaDevice device;
@@ -36,7 +36,10 @@ final class Staging implements AutoCloseable {
     return half;
   }
 
-  /** A half that no copy reads any more. Fill it, then {@link #send} parts of it, then {@link #sent}. */
+  /**
+   * A half that no copy reads any more. Fill it, then {@link #send} parts of it, then {@link
+   * #sent}.
+   */
   MemorySegment next() {
     turn ^= 1;
     Cuda.check(cuEventSynchronize(copied[turn]), "wait for an upload");
@@ -47,7 +50,8 @@ final class Staging implements AutoCloseable {
   void send(long to, MemorySegment from, long offset, long size) {
     if (size > 0) {
       Cuda.check(
-          cuMemcpyHtoDAsync_v2(to, from.asSlice(offset, size), size, device.stream()), "upload " + size + " bytes");
+          cuMemcpyHtoDAsync_v2(to, from.asSlice(offset, size), size, device.stream()),
+          "upload " + size + " bytes");
     }
   }
 

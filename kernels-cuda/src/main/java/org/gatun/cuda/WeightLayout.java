@@ -6,8 +6,9 @@ import java.util.List;
 import org.gatun.tensor.DType;
 
 /**
- * How a weight format lies on the device: planes over the whole matrix, each a few bytes per group of 32 elements (or per
- * 256), together as large as the file's blocks. {@code codecs.cuh} reads them.
+ * How a weight format lies on the device: planes over the whole matrix, each a few bytes per group
+ * of 32 elements (or per 256), together as large as the file's blocks. {@code codecs.cuh} reads
+ * them.
  */
 record WeightLayout(List<Plane> planes) {
   /** Bytes per group of 32, or per 256 where {@code perSuper}. */

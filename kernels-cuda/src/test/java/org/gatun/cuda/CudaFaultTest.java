@@ -50,7 +50,9 @@ class CudaFaultTest {
     g.add("append", new KvAppend(0), q, q);
     List<Value> out = g.add("attend", new Attention(0, 1, 1, headDim, 1, 0, 0), q);
     g.output("y", out.getFirst());
-    g.output("ids", g.add("sample", new Sample(), g.input("logits", DType.F32, Dim.LOGIT_ROWS, 64)).getFirst());
+    g.output(
+        "ids",
+        g.add("sample", new Sample(), g.input("logits", DType.F32, Dim.LOGIT_ROWS, 64)).getFirst());
     return g.build();
   }
 
@@ -77,7 +79,8 @@ class CudaFaultTest {
   @Test
   void anUnsupportedHeadDimIsRefusedByName() {
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT)) {
-      assertThatThrownBy(() -> b.compile(attention(12), new RandomTensors(1), CompileOptions.of(LIMITS)))
+      assertThatThrownBy(
+              () -> b.compile(attention(12), new RandomTensors(1), CompileOptions.of(LIMITS)))
           .isInstanceOf(BackendException.class)
           .hasMessageContaining("head dim 12");
     }
@@ -86,7 +89,8 @@ class CudaFaultTest {
   @Test
   void decodingAllocatesNothingAndWaitsOncePerStep() throws Throwable {
     Assumptions.assumeTrue(
-        NativeLibrary.CUDA.symbol("vgpuReport").isPresent(), "only the virtual GPU counts driver calls");
+        NativeLibrary.CUDA.symbol("vgpuReport").isPresent(),
+        "only the virtual GPU counts driver calls");
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT);
         Program p = b.compile(attention(64), new RandomTensors(1), CompileOptions.of(LIMITS));
         Step s = p.newStep()) {
@@ -100,10 +104,17 @@ class CudaFaultTest {
       }
       String after = calls();
       for (String none :
-          List.of("cuMemAllocFromPoolAsync", "cuMemFreeAsync", "cuMemHostAlloc", "cuCtxSynchronize", "cuLaunchKernel", "cuGraphInstantiate")) {
+          List.of(
+              "cuMemAllocFromPoolAsync",
+              "cuMemFreeAsync",
+              "cuMemHostAlloc",
+              "cuCtxSynchronize",
+              "cuLaunchKernel",
+              "cuGraphInstantiate")) {
         assertThat(count(after, none)).as(none).isEqualTo(count(before, none));
       }
-      assertThat(count(after, "cuStreamSynchronize") - count(before, "cuStreamSynchronize")).isEqualTo(steps);
+      assertThat(count(after, "cuStreamSynchronize") - count(before, "cuStreamSynchronize"))
+          .isEqualTo(steps);
       assertThat(count(after, "cuGraphLaunch") - count(before, "cuGraphLaunch")).isEqualTo(steps);
     }
   }
@@ -130,7 +141,10 @@ class CudaFaultTest {
             .downcallHandle(
                 NativeLibrary.CUDA.symbol("vgpuReport").orElseThrow(),
                 FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.ADDRESS,
+                    ValueLayout.JAVA_LONG,
+                    ValueLayout.JAVA_INT));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment text = arena.allocate(1 << 20);
       long n = (long) report.invokeExact(text, text.byteSize(), 0);

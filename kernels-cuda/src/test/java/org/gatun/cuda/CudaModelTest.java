@@ -29,7 +29,8 @@ class CudaModelTest {
   void greedyTextEqualsTheJvmBackends() {
     Gpu.require();
     Path model = ModelStore.defaultHome().resolve("models/gemma-3-270m-q4_k_m.gguf");
-    Assumptions.assumeTrue(Files.isRegularFile(model), "the default model is not here: gatun models pull");
+    Assumptions.assumeTrue(
+        Files.isRegularFile(model), "the default model is not here: gatun models pull");
     int[] want = run(model, "jvm");
     assertThat(want).hasSize(TOKENS);
     for (String graphs : List.of("true", "false")) {
@@ -44,7 +45,8 @@ class CudaModelTest {
 
   private static int[] run(Path model, String backend) {
     Request greedy = new Request(TOKENS, 0, 0, 1, 0, 1, 0, List.of(), true);
-    try (Engine e = Engine.load(EngineOptions.of(model).withBackend(backend, "", 0).withContext(128, 1));
+    try (Engine e =
+            Engine.load(EngineOptions.of(model).withBackend(backend, "", 0).withContext(128, 1));
         Session s = e.session()) {
       int[] prompt = Arrays.copyOf(e.tokenizer().encode(TEXT, true, false), PROMPT);
       return s.generate(prompt, greedy, piece -> {}, new CancelToken()).tokens();

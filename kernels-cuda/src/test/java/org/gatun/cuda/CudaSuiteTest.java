@@ -18,9 +18,13 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.TestFactory;
 
-/** The op suite, every weight format; on the virtual GPU with all its checkers on, so that a finding fails the case. */
+/**
+ * The op suite, every weight format; on the virtual GPU with all its checkers on, so that a finding
+ * fails the case.
+ */
 class CudaSuiteTest {
-  private static final List<DType> FORMATS = Arrays.stream(DType.values()).filter(DType::isWeight).toList();
+  private static final List<DType> FORMATS =
+      Arrays.stream(DType.values()).filter(DType::isWeight).toList();
 
   @TestFactory
   List<DynamicTest> quick() {
@@ -34,7 +38,9 @@ class CudaSuiteTest {
   }
 
   private static List<DynamicTest> tests(boolean full) {
-    return OpSpecs.all().stream().map(s -> DynamicTest.dynamicTest(s.name(), () -> check(s, full))).toList();
+    return OpSpecs.all().stream()
+        .map(s -> DynamicTest.dynamicTest(s.name(), () -> check(s, full)))
+        .toList();
   }
 
   private static void check(OpSpec spec, boolean full) {

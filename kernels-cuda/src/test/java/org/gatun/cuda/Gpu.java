@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import org.gatun.bindings.NativeLibrary;
 import org.junit.jupiter.api.Assumptions;
 
-/** Which device the tests use: the one that is named, else the virtual GPU of this checkout, else a real driver. */
+/**
+ * Which device the tests use: the one that is named, else the virtual GPU of this checkout, else a
+ * real driver.
+ */
 final class Gpu {
   private Gpu() {}
 
@@ -13,13 +16,16 @@ final class Gpu {
   static void require() {
     Path virtual = Path.of("../build/virtual-gpu/libcuda.so.1").toAbsolutePath().normalize();
     NativeLibrary cuda = NativeLibrary.CUDA;
-    boolean named = System.getProperty(cuda.property()) != null || System.getenv(cuda.environmentVariable()) != null;
+    boolean named =
+        System.getProperty(cuda.property()) != null
+            || System.getenv(cuda.environmentVariable()) != null;
     if (!named && Files.isRegularFile(virtual)) {
       System.setProperty(cuda.property(), virtual.toString());
     }
     Assumptions.assumeTrue(
         cuda.load() instanceof NativeLibrary.Status.Loaded,
-        "no CUDA device: build the virtual GPU with ci/virtual-gpu/test, or set " + cuda.environmentVariable());
+        "no CUDA device: build the virtual GPU with ci/virtual-gpu/test, or set "
+            + cuda.environmentVariable());
     Assumptions.assumeTrue(Kernels.present(), Kernels.MISSING);
   }
 }

@@ -7,7 +7,9 @@ import org.gatun.graph.Step;
 import org.gatun.graph.StepLimits;
 import org.gatun.graph.op.Attention;
 
-/** Attention: tiles of query rows by splits of the keys, then a merge where there was more than one. */
+/**
+ * Attention: tiles of query rows by splits of the keys, then a merge where there was more than one.
+ */
 final class AttentionLowering {
   private final Lowering lowering;
   private final Tiles tiles;
@@ -46,8 +48,7 @@ final class AttentionLowering {
       this.node = node;
       this.queries = queries;
       this.decode = decode;
-      parts =
-          at.scratch("attention parts", 4L * tiles.workers() * queries * (op.headDim() + 2));
+      parts = at.scratch("attention parts", 4L * tiles.workers() * queries * (op.headDim() + 2));
     }
 
     private boolean applies(Step s) {
@@ -77,8 +78,15 @@ final class AttentionLowering {
     }
 
     private String options() {
-      return at.kvPool().options() + " -DHEADS=" + op.heads() + " -DKV_HEADS=" + op.kvHeads()
-          + " -DDIM=" + op.headDim() + " -DQT=" + queries;
+      return at.kvPool().options()
+          + " -DHEADS="
+          + op.heads()
+          + " -DKV_HEADS="
+          + op.kvHeads()
+          + " -DDIM="
+          + op.headDim()
+          + " -DQT="
+          + queries;
     }
 
     private ClKernel kernel(String name) {
@@ -91,18 +99,18 @@ final class AttentionLowering {
       return new Launch(
           () ->
               lowering
-                      .stepArgs(kernel("attention"))
-                      .arg(at.activation(node.in().getFirst()))
-                      .arg(layer.keys())
-                      .arg(layer.values())
-                      .arg(at.activation(node.out().getFirst()))
-                      .arg(op.lse() ? at.activation(node.out().get(1)) : null)
-                      .arg(parts)
-                      .arg(op.scale())
-                      .arg(op.window())
-                      .arg(op.softCap())
-                      .arg(1)
-                      .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1),
+                  .stepArgs(kernel("attention"))
+                  .arg(at.activation(node.in().getFirst()))
+                  .arg(layer.keys())
+                  .arg(layer.values())
+                  .arg(at.activation(node.out().getFirst()))
+                  .arg(op.lse() ? at.activation(node.out().get(1)) : null)
+                  .arg(parts)
+                  .arg(op.scale())
+                  .arg(op.window())
+                  .arg(op.softCap())
+                  .arg(1)
+                  .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1),
           (s, g) -> {
             int count = applies(s) ? tileCount(s) : 0;
             int splits = splits(s, count);

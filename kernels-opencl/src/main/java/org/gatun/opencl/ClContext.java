@@ -64,8 +64,13 @@ final class ClContext implements AutoCloseable {
     long padded = Math.max(64, size);
     if (padded > device.maxAllocBytes()) {
       throw new org.gatun.backend.BackendException(
-          what + " needs one buffer of " + (padded >> 20) + " MiB and " + device.name().trim()
-              + " allows " + (device.maxAllocBytes() >> 20)
+          what
+              + " needs one buffer of "
+              + (padded >> 20)
+              + " MiB and "
+              + device.name().trim()
+              + " allows "
+              + (device.maxAllocBytes() >> 20)
               + " MiB; use a smaller --ctx-size or model");
     }
     try (Arena arena = Arena.ofConfined()) {

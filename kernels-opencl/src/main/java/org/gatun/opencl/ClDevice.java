@@ -120,7 +120,15 @@ record ClDevice(
 
   @Override
   public String toString() {
-    return name.trim() + " (" + platformName + ", " + driver + ", " + computeUnits + " units, "
-        + (globalBytes >> 20) + " MiB)";
+    return name.trim()
+        + " ("
+        + platformName
+        + ", "
+        + driver
+        + ", "
+        + computeUnits
+        + " units, "
+        + (globalBytes >> 20)
+        + " MiB)";
   }
 }

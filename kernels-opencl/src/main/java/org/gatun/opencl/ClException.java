@@ -4,7 +4,9 @@ import static org.gatun.bindings.opencl.opencl_h.*;
 
 import org.gatun.backend.BackendException;
 
-/** An OpenCL call that failed: what was tried, the error's name, and a remedy where there is one. */
+/**
+ * An OpenCL call that failed: what was tried, the error's name, and a remedy where there is one.
+ */
 public final class ClException extends BackendException {
   private final int status;
 

@@ -87,11 +87,16 @@ final class KernelLibrary implements AutoCloseable {
       if (compile(program, options) != 0) {
         String log = log(program);
         release(program);
-        String first =
-            log.lines().filter(l -> l.contains("error")).findFirst().orElse(log.strip());
+        String first = log.lines().filter(l -> l.contains("error")).findFirst().orElse(log.strip());
         throw new BackendException(
-            "kernel " + what + " [" + options + "] does not compile on "
-                + context.device().name().trim() + ": " + first
+            "kernel "
+                + what
+                + " ["
+                + options
+                + "] does not compile on "
+                + context.device().name().trim()
+                + ": "
+                + first
                 + " (a driver fault: report it with the whole log, or use --backend jvm)",
             new BackendException(log));
       }
@@ -118,12 +123,10 @@ final class KernelLibrary implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(ValueLayout.JAVA_LONG);
       MemorySegment device = context.device().id();
-      clGetProgramBuildInfo(
-          program, device, CL_PROGRAM_BUILD_LOG(), 0, MemorySegment.NULL, size);
+      clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG(), 0, MemorySegment.NULL, size);
       long n = size.get(ValueLayout.JAVA_LONG, 0);
       MemorySegment text = arena.allocate(n + 1);
-      clGetProgramBuildInfo(
-          program, device, CL_PROGRAM_BUILD_LOG(), n, text, MemorySegment.NULL);
+      clGetProgramBuildInfo(program, device, CL_PROGRAM_BUILD_LOG(), n, text, MemorySegment.NULL);
       return text.getString(0);
     }
   }
@@ -159,9 +162,7 @@ final class KernelLibrary implements AutoCloseable {
   private void store(MemorySegment program, Path file) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(ValueLayout.JAVA_LONG);
-      if (clGetProgramInfo(
-              program, CL_PROGRAM_BINARY_SIZES(), 8, size, MemorySegment.NULL)
-          != 0) {
+      if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES(), 8, size, MemorySegment.NULL) != 0) {
         return;
       }
       long n = size.get(ValueLayout.JAVA_LONG, 0);

@@ -22,7 +22,11 @@ final class KvPool implements KvStore, AutoCloseable {
   private long bytes;
 
   KvPool(
-      ClContext context, ClQueue queue, KernelLibrary kernels, Graph graph, CompileOptions options) {
+      ClContext context,
+      ClQueue queue,
+      KernelLibrary kernels,
+      Graph graph,
+      CompileOptions options) {
     this.queue = queue;
     this.pages = options.kvPages();
     this.codec = options.kvCodec();

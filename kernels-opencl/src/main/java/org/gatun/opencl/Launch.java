@@ -4,7 +4,10 @@ import java.util.function.Supplier;
 import org.gatun.graph.Step;
 import org.jspecify.annotations.Nullable;
 
-/** One entry of a recorded program: a kernel with its arguments, and how its size follows from a step. */
+/**
+ * One entry of a recorded program: a kernel with its arguments, and how its size follows from a
+ * step.
+ */
 final class Launch implements AutoCloseable {
   /** Work-groups in each direction; {@code groups[0] == 0} skips the launch. */
   @FunctionalInterface
@@ -12,7 +15,10 @@ final class Launch implements AutoCloseable {
     void set(Step step, long[] groups);
   }
 
-  /** Sets arguments that follow from the grid: a value beside the sizes travels in {@code groups[3]}. */
+  /**
+   * Sets arguments that follow from the grid: a value beside the sizes travels in {@code
+   * groups[3]}.
+   */
   @FunctionalInterface
   interface Late {
     void set(ClKernel kernel, long[] groups);

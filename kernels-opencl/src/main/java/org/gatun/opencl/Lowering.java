@@ -304,8 +304,7 @@ final class Lowering {
     Value x = n.in().getFirst();
     for (int p = 0; p < op.parts(); p++) {
       Value w = n.in().get(1 + p);
-      ClBuffer bias =
-          op.bias() ? weights.vector(n.in().get(1 + op.parts() + p).name()) : null;
+      ClBuffer bias = op.bias() ? weights.vector(n.in().get(1 + op.parts() + p).name()) : null;
       project(launches, x, w, null, bias, n.out().get(p), "-DGATED=0", p == 0);
     }
     return launches;
@@ -370,7 +369,16 @@ final class Lowering {
     ClBuffer b = w2 == null ? null : weights.matrix(w2.name());
     Product p =
         new Product(
-            BlockLayout.of(w.dtype()), counter(x), at.activation(x), a, b, bias, to, y.cols(), x.cols(), gated);
+            BlockLayout.of(w.dtype()),
+            counter(x),
+            at.activation(x),
+            a,
+            b,
+            bias,
+            to,
+            y.cols(),
+            x.cols(),
+            gated);
     if (tiles.gpu()) {
       gpuProduct(launches, p);
     } else {

@@ -37,7 +37,8 @@ public final class OpenClBackendProvider implements BackendProvider {
       }
       return new Availability(true, devices.getFirst().gpu(), devices.toString(), "");
     } catch (RuntimeException | LinkageError e) {
-      return new Availability(false, false, String.valueOf(e.getMessage()), "check the OpenCL driver with clinfo");
+      return new Availability(
+          false, false, String.valueOf(e.getMessage()), "check the OpenCL driver with clinfo");
     }
   }
 

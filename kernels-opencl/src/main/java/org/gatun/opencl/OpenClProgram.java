@@ -23,7 +23,9 @@ import org.gatun.parallel.ReduceType;
 import org.gatun.tensor.WeightSource;
 import org.jspecify.annotations.Nullable;
 
-/** A compiled graph: its launches in order. A step is one upload of the descriptor and one batch. */
+/**
+ * A compiled graph: its launches in order. A step is one upload of the descriptor and one batch.
+ */
 final class OpenClProgram implements Program, Lowering.Operands {
   /** At least CL_DEVICE_MEM_BASE_ADDR_ALIGN of every known device (in bytes). */
   private static final int ALIGNMENT = 512;
@@ -87,9 +89,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
       pool = own(new KvPool(context, queue, kernels, graph, options));
       kv = new KvCache(pool);
       activations = own(context.buffer("activations", plan.bytes()));
-      plan.offsets()
-          .forEach(
-              (v, offset) -> sliceBytes.merge(offset, maxBytes(v), Math::max));
+      plan.offsets().forEach((v, offset) -> sliceBytes.merge(offset, maxBytes(v), Math::max));
       try (Step s = new Step(options.limits())) {
         descriptor = own(context.buffer("step", s.data().byteSize()));
       }
@@ -131,9 +131,18 @@ final class OpenClProgram implements Program, Lowering.Operands {
     long need = sum + kvBytes + plan.bytes();
     if (need > context.device().globalBytes()) {
       throw new BackendException(
-          "the model needs " + (need >> 20) + " MiB (weights " + (sum >> 20) + ", KV "
-              + (kvBytes >> 20) + ", activations " + (plan.bytes() >> 20) + ") and "
-              + context.device().name().trim() + " has " + (context.device().globalBytes() >> 20)
+          "the model needs "
+              + (need >> 20)
+              + " MiB (weights "
+              + (sum >> 20)
+              + ", KV "
+              + (kvBytes >> 20)
+              + ", activations "
+              + (plan.bytes() >> 20)
+              + ") and "
+              + context.device().name().trim()
+              + " has "
+              + (context.device().globalBytes() >> 20)
               + " MiB; use a smaller --ctx-size or model");
     }
     return sum;
@@ -142,9 +151,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   @Override
   public ClBuffer activation(Value v) {
     if (SEPARATE) {
-      return separate.computeIfAbsent(
-          v,
-          k -> own(context.buffer(v.name(), maxBytes(v))));
+      return separate.computeIfAbsent(v, k -> own(context.buffer(v.name(), maxBytes(v))));
     }
     long offset = plan.offset(v);
     return slices.computeIfAbsent(
@@ -156,7 +163,10 @@ final class OpenClProgram implements Program, Lowering.Operands {
     return descriptor;
   }
 
-  /** Scratch of this kind is shared by all nodes: the queue is in order. Sizes are known by now or grow. */
+  /**
+   * Scratch of this kind is shared by all nodes: the queue is in order. Sizes are known by now or
+   * grow.
+   */
   @Override
   public ClBuffer scratch(String what, long bytes) {
     ClBuffer known = scratch.get(what);
@@ -218,7 +228,12 @@ final class OpenClProgram implements Program, Lowering.Operands {
           queue.fill(b, 0x7fc00000);
         }
       }
-      queue.write(descriptor, 0, step.data(), 4L * step.data().get(ValueLayout.JAVA_INT, 4L * Step.USED), false);
+      queue.write(
+          descriptor,
+          0,
+          step.data(),
+          4L * step.data().get(ValueLayout.JAVA_INT, 4L * Step.USED),
+          false);
       for (Value v : graph.inputs()) {
         MemorySegment rows = inputs.get(v.name());
         long need = 4L * v.rows().at(step.rows(), step.logitRows()) * v.cols();
@@ -265,7 +280,8 @@ final class OpenClProgram implements Program, Lowering.Operands {
       return;
     }
     for (Value v : r.node.in()) {
-      t.bytes += v.isWeight() ? v.dtype().bytes(v.cols()) * (double) v.rows().at(0, 0) : bytes(v, step);
+      t.bytes +=
+          v.isWeight() ? v.dtype().bytes(v.cols()) * (double) v.rows().at(0, 0) : bytes(v, step);
     }
     for (Value v : r.node.out()) {
       t.bytes += bytes(v, step);
@@ -283,10 +299,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   }
 
   private MemorySegment host(Value v) {
-    return outputs.computeIfAbsent(
-        v.toString(),
-        n ->
-            arena.allocate(maxBytes(v), 64));
+    return outputs.computeIfAbsent(v.toString(), n -> arena.allocate(maxBytes(v), 64));
   }
 
   @Override

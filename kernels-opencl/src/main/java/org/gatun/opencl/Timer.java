@@ -30,7 +30,8 @@ final class Timer {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment at = arena.allocate(ValueLayout.JAVA_LONG);
       for (MemorySegment e : events) {
-        nanos += time(e, CL_PROFILING_COMMAND_END(), at) - time(e, CL_PROFILING_COMMAND_START(), at);
+        nanos +=
+            time(e, CL_PROFILING_COMMAND_END(), at) - time(e, CL_PROFILING_COMMAND_START(), at);
         ClException.check(clReleaseEvent(e), "releasing an event");
       }
     }

@@ -142,8 +142,7 @@ final class WeightStore implements AutoCloseable {
       return;
     }
     for (long r = 0; r < rows; r++) {
-      MemorySegment.copy(
-          t.data(), (first + r) * t.rowStride(), to, r * t.rowBytes(), t.rowBytes());
+      MemorySegment.copy(t.data(), (first + r) * t.rowStride(), to, r * t.rowBytes(), t.rowBytes());
     }
   }
 

@@ -26,11 +26,22 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The same kernels launched by JOCL, a client that shares no code with ours, give the same bits. */
+/**
+ * The same kernels launched by JOCL, a client that shares no code with ours, give the same bits.
+ */
 class JoclClientTest {
-  /** A launch: arguments are byte arrays (buffers; the one numbered {@code result} is read), ints and floats. */
+  /**
+   * A launch: arguments are byte arrays (buffers; the one numbered {@code result} is read), ints
+   * and floats.
+   */
   private record Job(
-      List<String> files, String options, String kernel, long[] local, long[] groups, List<Object> args, int result) {
+      List<String> files,
+      String options,
+      String kernel,
+      long[] local,
+      long[] groups,
+      List<Object> args,
+      int result) {
     String source() {
       StringBuilder text = new StringBuilder();
       files.forEach(f -> text.append(KernelLibrary.load(f)));
@@ -176,8 +187,7 @@ class JoclClientTest {
           if (a instanceof byte[] bytes) {
             ClBuffer b = context.buffer("test", bytes.length);
             buffers.add(b);
-            queue.write(
-                b, 0, arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes), bytes.length, true);
+            queue.write(b, 0, arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes), bytes.length, true);
             k.arg(b);
           } else if (a instanceof Integer i) {
             k.arg(i);
@@ -189,7 +199,8 @@ class JoclClientTest {
         k.enqueue(queue, job.groups[0], job.groups[1], job.groups[2]);
         byte[] out = ((byte[]) job.args.get(job.result)).clone();
         MemorySegment host = arena.allocate(out.length);
-        int buffer = (int) job.args.subList(0, job.result).stream().filter(byte[].class::isInstance).count();
+        int buffer =
+            (int) job.args.subList(0, job.result).stream().filter(byte[].class::isInstance).count();
         queue.read(buffers.get(buffer), 0, host, out.length);
         return host.toArray(ValueLayout.JAVA_BYTE);
       } finally {

@@ -12,8 +12,8 @@ import org.gatun.graph.spec.OpSpecs;
 import org.gatun.tensor.DType;
 
 /**
- * What runs in a process of its own under Oclgrind: {@code suite TILES PREFIX…} holds cases to their
- * definition; {@code broken KERNEL} runs one kernel of {@code broken.cl}.
+ * What runs in a process of its own under Oclgrind: {@code suite TILES PREFIX…} holds cases to
+ * their definition; {@code broken KERNEL} runs one kernel of {@code broken.cl}.
  */
 final class OclgrindRun {
   private OclgrindRun() {}

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * All baseline kernels under Oclgrind's checks for data races, bounds, divergence and API use, and some
- * for uninitialised memory: no report. A kernel with each fault shows that the check fires.
+ * All baseline kernels under Oclgrind's checks for data races, bounds, divergence and API use, and
+ * some for uninitialised memory: no report. A kernel with each fault shows that the check fires.
  */
 @Tag("slow")
 class OclgrindTest {
@@ -39,13 +39,14 @@ class OclgrindTest {
   private record Outcome(int exit, String output, String reports) {}
 
   /**
-   * Suites under the check for uninitialised memory too. Elsewhere Oclgrind 21.10 reports values that
-   * are written (vectors passed to functions, selected vectors); why is not settled for each, so those
-   * suites run without it and count as not checked for it.
+   * Suites under the check for uninitialised memory too. Elsewhere Oclgrind 21.10 reports values
+   * that are written (vectors passed to functions, selected vectors); why is not settled for each,
+   * so those suites run without it and count as not checked for it.
    */
   private static final List<String> UNINITIALISED = List.of("embed");
 
-  private Outcome oclgrind(boolean uninitialised, String... args) throws IOException, InterruptedException {
+  private Outcome oclgrind(boolean uninitialised, String... args)
+      throws IOException, InterruptedException {
     Assumptions.assumeTrue(
         Files.exists(LIBRARY), "no Oclgrind here (Debian: oclgrind); kernels were not checked");
     Path reports = dir.resolve("reports");
@@ -96,7 +97,8 @@ class OclgrindTest {
                 DynamicTest.dynamicTest(
                     name + ", " + tiles + " tiles",
                     () -> {
-                      Outcome o = oclgrind(UNINITIALISED.contains(name), args.toArray(String[]::new));
+                      Outcome o =
+                          oclgrind(UNINITIALISED.contains(name), args.toArray(String[]::new));
                       assertThat(o.reports()).as(o.output()).isEmpty();
                       assertThat(o.output()).doesNotContain("OpenCL runtime error");
                       assertThat(o.exit()).as(o.output()).isZero();

@@ -90,7 +90,9 @@ final class EngineFlags {
               .withKv(kv)
               .withCacheDir(ModelPaths.cacheDir())
               .withProfile(profile)
-              .withReports(RankGroup.isSilent() ? Progress.NONE : bar, line -> System.err.println("gatun: " + line));
+              .withReports(
+                  RankGroup.isSilent() ? Progress.NONE : bar,
+                  line -> System.err.println("gatun: " + line));
       if (ranks > 1) {
         options = options.withGroup(RankGroup.of(ranks, communicator));
       }

@@ -52,7 +52,10 @@ final class KernelsCommand implements Runnable {
         "  gatun kernels test --tier full --html report.html --xml report.xml"
       })
   static final class Test implements Callable<Integer> {
-    @Option(names = "--backend", split = ",", description = "Backends to test (default: all that are there).")
+    @Option(
+        names = "--backend",
+        split = ",",
+        description = "Backends to test (default: all that are there).")
     private List<String> backends = new ArrayList<>();
 
     @Option(names = "--op", description = "Only ops whose name contains this.")
@@ -64,10 +67,16 @@ final class KernelsCommand implements Runnable {
     @Option(names = "--case", description = "Only the case of this id.")
     private @Nullable String caseId;
 
-    @Option(names = "--tier", description = "quick or full (default: ${DEFAULT-VALUE}).", defaultValue = "quick")
+    @Option(
+        names = "--tier",
+        description = "quick or full (default: ${DEFAULT-VALUE}).",
+        defaultValue = "quick")
     private Tier tier = Tier.QUICK;
 
-    @Option(names = "--seed", description = "Of all random content (default: ${DEFAULT-VALUE}).", defaultValue = "42")
+    @Option(
+        names = "--seed",
+        description = "Of all random content (default: ${DEFAULT-VALUE}).",
+        defaultValue = "42")
     private long seed;
 
     @Option(names = "--html", description = "Write one self-contained page.")
@@ -84,11 +93,17 @@ final class KernelsCommand implements Runnable {
               : backends.stream().map(Backends::named).toList();
       SuiteOptions options =
           new SuiteOptions(
-              providers, op, formats.isEmpty() ? SuiteOptions.allFormats() : formats, caseId, tier == Tier.FULL, seed);
+              providers,
+              op,
+              formats.isEmpty() ? SuiteOptions.allFormats() : formats,
+              caseId,
+              tier == Tier.FULL,
+              seed);
       int[] done = {0};
       List<SuiteRow> rows = new SuiteRunner(options, r -> progress(r, ++done[0])).run();
       if (rows.stream().noneMatch(r -> r.result().status() != OpSuite.Status.REFUSED)) {
-        System.err.println("gatun: no case ran; `gatun kernels list` shows the cases, `gatun devices` the backends");
+        System.err.println(
+            "gatun: no case ran; `gatun kernels list` shows the cases, `gatun devices` the backends");
       }
       SuiteReport report = new SuiteReport(rows, seed);
       System.out.print(report.table());
@@ -120,14 +135,21 @@ final class KernelsCommand implements Runnable {
   }
 
   /** Lists cases. */
-  @Command(name = "list", description = "List the cases of a tier.", mixinStandardHelpOptions = true)
+  @Command(
+      name = "list",
+      description = "List the cases of a tier.",
+      mixinStandardHelpOptions = true)
   static final class ListCases implements Callable<Integer> {
-    @Option(names = "--tier", description = "quick or full (default: ${DEFAULT-VALUE}).", defaultValue = "quick")
+    @Option(
+        names = "--tier",
+        description = "quick or full (default: ${DEFAULT-VALUE}).",
+        defaultValue = "quick")
     private Tier tier = Tier.QUICK;
 
     @Override
     public Integer call() {
-      CaseRequest q = new CaseRequest(tier == Tier.FULL, SuiteOptions.DEFAULT_SEED, SuiteOptions.allFormats());
+      CaseRequest q =
+          new CaseRequest(tier == Tier.FULL, SuiteOptions.DEFAULT_SEED, SuiteOptions.allFormats());
       for (OpSpec s : OpSpecs.all()) {
         for (OpCase c : s.cases(q)) {
           System.out.println(c.id());

@@ -83,7 +83,8 @@ final class LaunchCommand implements Callable<Integer> {
       return 0;
     }
     if (command.isEmpty()) {
-      throw new UsageException("nothing to launch: give a command after --, such as -- run -p Hello");
+      throw new UsageException(
+          "nothing to launch: give a command after --, such as -- run -p Hello");
     }
     List<String> args = new ArrayList<>(command);
     if (backend != null) {
@@ -110,7 +111,13 @@ final class LaunchCommand implements Callable<Integer> {
     int pod = number(env, "LWS_WORKER_INDEX", 0);
     if (pods < 1 || pod < 0 || pod >= pods || ranks % pods != 0) {
       throw new UsageException(
-          "--tp " + ranks + " does not split over LWS_GROUP_SIZE=" + pods + " pods (this is " + pod + ")");
+          "--tp "
+              + ranks
+              + " does not split over LWS_GROUP_SIZE="
+              + pods
+              + " pods (this is "
+              + pod
+              + ")");
     }
     int local = ranks / pods;
     String job = pods == 1 ? "" : env.getOrDefault("LWS_LEADER_ADDRESS", "lws");

@@ -21,10 +21,17 @@ final class RankGroup {
     RankEnvironment env =
         RankEnvironment.detect()
             .orElseThrow(
-                () -> new UsageException("--tp " + ranks + " needs ranks; start with gatun-launch"));
+                () ->
+                    new UsageException("--tp " + ranks + " needs ranks; start with gatun-launch"));
     if (env.worldSize() != ranks) {
       throw new UsageException(
-          "--tp is " + ranks + ", but " + env.launcher() + " started " + env.worldSize() + " ranks");
+          "--tp is "
+              + ranks
+              + ", but "
+              + env.launcher()
+              + " started "
+              + env.worldSize()
+              + " ranks");
     }
     if (env.rank() > 0) {
       // All ranks compute the same answer; one says it.
@@ -49,7 +56,9 @@ final class RankGroup {
     return env.isPresent() ? env.get().job().hashCode() : System.nanoTime();
   }
 
-  /** A rank in the middle of long work ends too, even where it would not soon reach a collective. */
+  /**
+   * A rank in the middle of long work ends too, even where it would not soon reach a collective.
+   */
   private static void endSoon(CommunicatorException failure) {
     try {
       Thread.sleep(GRACE_MILLIS);

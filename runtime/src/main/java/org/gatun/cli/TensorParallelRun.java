@@ -13,7 +13,9 @@ import picocli.CommandLine.ParseResult;
 final class TensorParallelRun {
   private TensorParallelRun() {}
 
-  /** Whether the parsed command asks for several ranks and no launcher has made this one of them. */
+  /**
+   * Whether the parsed command asks for several ranks and no launcher has made this one of them.
+   */
   static boolean needsLauncher(ParseResult parsed) {
     ParseResult command = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
     return !(command.commandSpec().userObject() instanceof LaunchCommand)

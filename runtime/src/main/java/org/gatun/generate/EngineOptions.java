@@ -52,61 +52,55 @@ public record EngineOptions(
   public EngineOptions withBackend(String name, String device, int threads) {
     return new EngineOptions(
         model, name, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same with this context length and number of sessions. */
   public EngineOptions withContext(int context, int sessions) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same with this prefill chunk. */
   public EngineOptions withChunk(int rows) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, rows, kv, cacheDir, profile, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same with this KV storage. */
   public EngineOptions withKv(KvCodec codec) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, codec, cacheDir, profile,
-        progress, notice,
-        group);
+        progress, notice, group);
   }
 
   /** The same with files kept here. */
   public EngineOptions withCacheDir(@Nullable Path dir) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, dir, profile, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same, measuring each op. */
   public EngineOptions withProfile(boolean on) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, on, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same, reporting to these. */
   public EngineOptions withReports(Progress progress, java.util.function.Consumer<String> notice) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice,
-        group);
+        notice, group);
   }
 
   /** The same as one rank of a tensor-parallel group. */
   public EngineOptions withGroup(Function<String, Communicator> group) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress, notice, group);
+        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
+        notice, group);
   }
 }

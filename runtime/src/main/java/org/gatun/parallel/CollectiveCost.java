@@ -44,7 +44,8 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
     double inside = 2 * (alpha + (g - 1.0) / g * n * beta);
     double part = (double) n / g * betaNet;
     times.put(
-        "hierarchical-ring", inside + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
+        "hierarchical-ring",
+        inside + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
     if (Integer.bitCount(nodes) == 1) {
       // Data and flag share an 8-byte cell (kappa 2), or the flag follows the data (kappa 1).
       times.put("nvrar-cells", inside + log2(nodes) * (alphaNet + 2 * part));
@@ -61,7 +62,9 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
         .getKey();
   }
 
-  /** Prints choice and modelled time per size: GPUs by the model, CPU ranks by measured constants. */
+  /**
+   * Prints choice and modelled time per size: GPUs by the model, CPU ranks by measured constants.
+   */
   public static void print(PrintStream out, int ranks, int nodes) {
     out.printf(
         "all-reduce over %d ranks on %d node(s); modelled microseconds, cheapest first%n",

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
  * One rank's end of a group of ranks that call the same collectives in the same order.
  *
  * <p>Segments may be native or heap, of any alignment. A communicator belongs to one thread at a
- * time. Sums are formed in f32 and rounded once; results are bitwise identical on every rank.
- * Any failure (a rank that died, hangs, left, or called another collective) throws {@link
+ * time. Sums are formed in f32 and rounded once; results are bitwise identical on every rank. Any
+ * failure (a rank that died, hangs, left, or called another collective) throws {@link
  * CommunicatorException} on all ranks and leaves the group unusable.
  */
 public interface Communicator extends AutoCloseable {

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a launcher told this process through its environment.
  *
- * @param launcher who started the ranks: {@code gatun}, {@code torchrun}, {@code mpirun}, {@code srun}
+ * @param launcher who started the ranks: {@code gatun}, {@code torchrun}, {@code mpirun}, {@code
+ *     srun}
  * @param rank this process among all
  * @param worldSize all processes
  * @param localRank this process among those of its host
@@ -29,7 +30,13 @@ public record RankEnvironment(
   public static Optional<RankEnvironment> detect(Map<String, String> env) {
     if (env.containsKey("GATUN_RANK")) {
       return Optional.of(
-          of(env, "gatun", "GATUN_RANK", "GATUN_WORLD_SIZE", "GATUN_LOCAL_RANK", "GATUN_LOCAL_SIZE",
+          of(
+              env,
+              "gatun",
+              "GATUN_RANK",
+              "GATUN_WORLD_SIZE",
+              "GATUN_LOCAL_RANK",
+              "GATUN_LOCAL_SIZE",
               env.get("GATUN_JOB")));
     }
     if (env.containsKey("RANK") && env.containsKey("WORLD_SIZE")) {
@@ -40,14 +47,26 @@ public record RankEnvironment(
     if (env.containsKey("OMPI_COMM_WORLD_RANK")) {
       String job = env.getOrDefault("PMIX_NAMESPACE", env.get("OMPI_MCA_orte_hnp_uri"));
       return Optional.of(
-          of(env, "mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE",
-              "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", job));
+          of(
+              env,
+              "mpirun",
+              "OMPI_COMM_WORLD_RANK",
+              "OMPI_COMM_WORLD_SIZE",
+              "OMPI_COMM_WORLD_LOCAL_RANK",
+              "OMPI_COMM_WORLD_LOCAL_SIZE",
+              job));
     }
     // A batch script has SLURM_PROCID too; only a step started by srun is a rank.
     if (env.containsKey("SLURM_PROCID") && env.containsKey("SLURM_STEP_ID")) {
       String job = env.get("SLURM_JOB_ID") + "." + env.get("SLURM_STEP_ID");
       return Optional.of(
-          of(env, "srun", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE",
+          of(
+              env,
+              "srun",
+              "SLURM_PROCID",
+              "SLURM_NTASKS",
+              "SLURM_LOCALID",
+              "SLURM_NTASKS_PER_NODE",
               job));
     }
     return Optional.empty();
@@ -89,7 +108,8 @@ public record RankEnvironment(
     try {
       return Integer.parseInt(text.strip());
     } catch (NumberFormatException e) {
-      throw new CommunicatorException(-1, name + "=" + text + " is not a number; correct or unset it");
+      throw new CommunicatorException(
+          -1, name + "=" + text + " is not a number; correct or unset it");
     }
   }
 }

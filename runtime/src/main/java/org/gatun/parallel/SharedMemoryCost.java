@@ -17,8 +17,7 @@ public record SharedMemoryCost(
   public double nanos(AllReduceAlgorithm algorithm, long bytes, int world) {
     double others = world - 1.0;
     return switch (algorithm) {
-      case ONE_SHOT ->
-          meetingNanos + bytes * (copyNanosPerByte + others * addNanosPerByte);
+      case ONE_SHOT -> meetingNanos + bytes * (copyNanosPerByte + others * addNanosPerByte);
       case TWO_SHOT ->
           2 * meetingNanos
               + bytes * (others / world * (copyNanosPerByte + addNanosPerByte) + copyNanosPerByte);

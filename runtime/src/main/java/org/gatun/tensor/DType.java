@@ -3,8 +3,8 @@ package org.gatun.tensor;
 import java.util.Optional;
 
 /**
- * An element type, or a block-quantised format of GGUF. A format stores {@link #blockSize()} elements in {@link
- * #blockBytes()} bytes; plain types have blocks of one element.
+ * An element type, or a block-quantised format of GGUF. A format stores {@link #blockSize()}
+ * elements in {@link #blockBytes()} bytes; plain types have blocks of one element.
  */
 public enum DType {
   F32(0, 1, 4),

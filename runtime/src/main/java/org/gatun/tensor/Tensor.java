@@ -3,8 +3,8 @@ package org.gatun.tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A row-major matrix over memory that somebody else owns (usually a mapped model file). A vector is a matrix of one
- * row; outer dimensions of higher-rank tensors are folded into the rows.
+ * A row-major matrix over memory that somebody else owns (usually a mapped model file). A vector is
+ * a matrix of one row; outer dimensions of higher-rank tensors are folded into the rows.
  *
  * @param name the name in the model file
  * @param dtype element type or block format; rows are whole blocks

@@ -1,6 +1,8 @@
 package org.gatun.tensor;
 
-/** Where a program finds its weights: a model file, or a view over one (a shard, a merged adapter). */
+/**
+ * Where a program finds its weights: a model file, or a view over one (a shard, a merged adapter).
+ */
 public interface WeightSource {
   /**
    * The weight of this name.
@@ -12,6 +14,9 @@ public interface WeightSource {
   /** True if there is a weight of this name. */
   boolean has(String name);
 
-  /** Identifies the content: equal keys mean equal bytes. Used to name repacked copies on disk; may be empty. */
+  /**
+   * Identifies the content: equal keys mean equal bytes. Used to name repacked copies on disk; may
+   * be empty.
+   */
   String key();
 }

@@ -19,9 +19,7 @@ public final class ChatTemplate {
   private final Supplier<LocalDateTime> clock;
 
   private ChatTemplate(
-      Template template,
-      Map<String, @Nullable Object> constants,
-      Supplier<LocalDateTime> clock) {
+      Template template, Map<String, @Nullable Object> constants, Supplier<LocalDateTime> clock) {
     this.template = template;
     this.constants = constants;
     this.clock = clock;

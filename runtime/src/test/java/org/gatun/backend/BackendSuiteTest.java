@@ -14,7 +14,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every registered case on every usable backend of this module. */
 class BackendSuiteTest {
   static Stream<OpCase> cases() {
-    CaseRequest quick = new CaseRequest(false, 42, Stream.of(DType.values()).filter(DType::isWeight).toList());
+    CaseRequest quick =
+        new CaseRequest(false, 42, Stream.of(DType.values()).filter(DType::isWeight).toList());
     return OpSpecs.all().stream().flatMap(s -> s.cases(quick).stream());
   }
 

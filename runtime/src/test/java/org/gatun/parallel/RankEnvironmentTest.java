@@ -25,14 +25,31 @@ class RankEnvironmentTest {
     assertThat(RankEnvironment.detect(srun).orElseThrow())
         .isEqualTo(new RankEnvironment("srun", 3, 4, 1, -1, "srun-9.2"));
     Map<String, String> mpi =
-        Map.of("OMPI_COMM_WORLD_RANK", "1", "OMPI_COMM_WORLD_SIZE", "2",
-            "OMPI_COMM_WORLD_LOCAL_RANK", "1", "OMPI_COMM_WORLD_LOCAL_SIZE", "2",
-            "PMIX_NAMESPACE", "77");
+        Map.of(
+            "OMPI_COMM_WORLD_RANK",
+            "1",
+            "OMPI_COMM_WORLD_SIZE",
+            "2",
+            "OMPI_COMM_WORLD_LOCAL_RANK",
+            "1",
+            "OMPI_COMM_WORLD_LOCAL_SIZE",
+            "2",
+            "PMIX_NAMESPACE",
+            "77");
     assertThat(RankEnvironment.detect(mpi).orElseThrow())
         .isEqualTo(new RankEnvironment("mpirun", 1, 2, 1, 2, "mpirun-77"));
     Map<String, String> torch =
-        Map.of("RANK", "5", "WORLD_SIZE", "8", "LOCAL_RANK", "1", "LOCAL_WORLD_SIZE", "4",
-            "MASTER_PORT", "29500");
+        Map.of(
+            "RANK",
+            "5",
+            "WORLD_SIZE",
+            "8",
+            "LOCAL_RANK",
+            "1",
+            "LOCAL_WORLD_SIZE",
+            "4",
+            "MASTER_PORT",
+            "29500");
     RankEnvironment t = RankEnvironment.detect(torch).orElseThrow();
     assertThat(t.launcher()).isEqualTo("torchrun");
     assertThat(t.oneHost()).isFalse();
@@ -52,11 +69,9 @@ class RankEnvironmentTest {
 
   @Test
   void nonsenseIsNamed() {
-    assertThatThrownBy(
-            () -> RankEnvironment.detect(Map.of("RANK", "x", "WORLD_SIZE", "2")))
+    assertThatThrownBy(() -> RankEnvironment.detect(Map.of("RANK", "x", "WORLD_SIZE", "2")))
         .hasMessage("RANK=x is not a number; correct or unset it");
-    assertThatThrownBy(
-            () -> RankEnvironment.detect(Map.of("RANK", "2", "WORLD_SIZE", "2")))
+    assertThatThrownBy(() -> RankEnvironment.detect(Map.of("RANK", "2", "WORLD_SIZE", "2")))
         .hasMessage("RANK=2 does not fit WORLD_SIZE=2; correct or unset them");
   }
 

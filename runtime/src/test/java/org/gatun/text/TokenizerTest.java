@@ -114,11 +114,16 @@ class TokenizerTest {
   void inconsistentMetadataIsRefused() throws Exception {
     for (Map.Entry<String, Object> bad :
         Map.<String, Object>of(
-                "tokenizer.ggml.tokens", List.of(),
-                "tokenizer.ggml.token_type", new int[3],
-                "tokenizer.ggml.merges", List.of("ab"),
-                "tokenizer.ggml.bos_token_id", 1_000_000,
-                "tokenizer.ggml.eos_token_id", "two")
+                "tokenizer.ggml.tokens",
+                List.of(),
+                "tokenizer.ggml.token_type",
+                new int[3],
+                "tokenizer.ggml.merges",
+                List.of("ab"),
+                "tokenizer.ggml.bos_token_id",
+                1_000_000,
+                "tokenizer.ggml.eos_token_id",
+                "two")
             .entrySet()) {
       Map<String, Object> metadata = gguf("gpt2", "gpt-2");
       metadata.put(bad.getKey(), bad.getValue());
@@ -130,7 +135,8 @@ class TokenizerTest {
   void longHostileTextTakesLinearithmicTime() throws Exception {
     for (String name : NAMES) {
       Tokenizer tokenizer = HuggingFaceTokenizerTest.load(name);
-      for (String unit : List.of("a", " ", "\n", " \n", "A", "é", "1", "'", "e\u0301", "<|im_start")) {
+      for (String unit :
+          List.of("a", " ", "\n", " \n", "A", "é", "1", "'", "e\u0301", "<|im_start")) {
         String text = unit.repeat(200_000 / unit.length());
         assertThat(tokenizer.decode(tokenizer.encode(text + "x", false, true)))
             .isEqualTo(text + "x");
@@ -178,7 +184,9 @@ class TokenizerTest {
     assertThat(streamed.toString()).isEqualTo(bytes.toString(StandardCharsets.UTF_8));
   }
 
-  /** Java's decoder replaces maximal subparts too, but takes an encoded surrogate for one of them. */
+  /**
+   * Java's decoder replaces maximal subparts too, but takes an encoded surrogate for one of them.
+   */
   private static boolean hasSurrogate(byte[] bytes) {
     for (int i = 0; i + 1 < bytes.length; i++) {
       if (bytes[i] == (byte) 0xed && (bytes[i + 1] & 0xff) >= 0xa0) {
@@ -206,11 +214,12 @@ class TokenizerTest {
   @Provide
   Arbitrary<String> texts() {
     return Arbitraries.oneOf(
-        Arbitraries.strings().ofMaxLength(60),
-        Arbitraries.strings().withChars(" \n\t'sStTa1.é👍".toCharArray()).ofMaxLength(60),
-        Arbitraries.longs().map(seed -> SampleTexts.random(1, seed).getFirst()))
+            Arbitraries.strings().ofMaxLength(60),
+            Arbitraries.strings().withChars(" \n\t'sStTa1.é👍".toCharArray()).ofMaxLength(60),
+            Arbitraries.longs().map(seed -> SampleTexts.random(1, seed).getFirst()))
         // The space mark is written like a space in these vocabularies: it does not survive. Nor do
-        // the tokens that strip spaces around them, but those are control tokens, so plain text here.
+        // the tokens that strip spaces around them, but those are control tokens, so plain text
+        // here.
         .map(text -> text.replace("▁", ""));
   }
 

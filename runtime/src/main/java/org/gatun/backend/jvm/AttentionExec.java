@@ -6,8 +6,9 @@ import org.gatun.graph.op.Attention;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Dense attention over paged KV. Work is cut into (tile of rows, KV head); where that leaves threads idle, as in decode,
- * also into splits of the keys, whose states are merged in order afterwards. Both cuts give the same bits.
+ * Dense attention over paged KV. Work is cut into (tile of rows, KV head); where that leaves
+ * threads idle, as in decode, also into splits of the keys, whose states are merged in order
+ * afterwards. Both cuts give the same bits.
  */
 final class AttentionExec implements Exec {
   /** States of splits, shared by all attention nodes: they run one after another. */
@@ -151,7 +152,8 @@ final class AttentionExec implements Exec {
     tile.load(q, tileRow[t], tileRows[t], head, base);
     int split = tileSplit[t] + at - splitStart[t];
     int seq = s.row(Step.SEQUENCE, tileRow[t]);
-    tile.split(s, seq, tileRow[t], tileRows[t], head, split, states.address + unit * stateBytes, base);
+    tile.split(
+        s, seq, tileRow[t], tileRows[t], head, split, states.address + unit * stateBytes, base);
   }
 
   private void merge(int unit, int worker) {

@@ -11,8 +11,9 @@ import org.gatun.graph.Step;
 import org.gatun.graph.op.Attention;
 
 /**
- * Online softmax over the pages of one KV head for a tile of query rows (FlashAttention-2, Dao 2023, arXiv 2307.08691).
- * A tile is some rows of a sequence times all query heads of the KV head, so K and V are read once for the group.
+ * Online softmax over the pages of one KV head for a tile of query rows (FlashAttention-2, Dao
+ * 2023, arXiv 2307.08691). A tile is some rows of a sequence times all query heads of the KV head,
+ * so K and V are read once for the group.
  *
  * <pre>
  *   Q [M][d]  ·  K [d][64]   =  S [M][64]     one page; lanes are keys
@@ -21,8 +22,9 @@ import org.gatun.graph.op.Attention;
  *   scratch:  Q | S | K or V in f32, unless stored so | state of a split | running state;   state:  m [M] | l [M] | O
  * </pre>
  *
- * Splits of {@link #SPLIT} slots begin at multiples of it, whatever the step: each is summed alone and merged in order
- * (flash-decoding, Dao et al. 2023). The bits of a row thus do not depend on which thread, tile or step it is in.
+ * Splits of {@link #SPLIT} slots begin at multiples of it, whatever the step: each is summed alone
+ * and merged in order (flash-decoding, Dao et al. 2023). The bits of a row thus do not depend on
+ * which thread, tile or step it is in.
  */
 final class AttentionTile {
   /** Slots whose softmax state is kept apart until it is merged. */
@@ -88,7 +90,8 @@ final class AttentionTile {
   }
 
   private boolean ranges(Step s, int sequence) {
-    return s.sequence(Step.POSITIONS, sequence) < 0 && s.sequence(Step.MASK, sequence) == Step.MASK_CAUSAL;
+    return s.sequence(Step.POSITIONS, sequence) < 0
+        && s.sequence(Step.MASK, sequence) == Step.MASK_CAUSAL;
   }
 
   /** Copies the tile's queries, scaled, to scratch. */
@@ -117,7 +120,8 @@ final class AttentionTile {
   }
 
   /** Attends to one split; {@link #load} was called for this tile. */
-  void split(Step s, int sequence, int row, int rows, int kvHead, int split, long state, long scratch) {
+  void split(
+      Step s, int sequence, int row, int rows, int kvHead, int split, long state, long scratch) {
     int m = rows * group;
     clear(state, m);
     int length = s.sequence(Step.KV_LENGTH, sequence);
@@ -134,13 +138,31 @@ final class AttentionTile {
   }
 
   private void page(
-      Step s, int row, int rows, int slot, int valid, boolean ranges, long head, long state, long scratch) {
+      Step s,
+      int row,
+      int rows,
+      int slot,
+      int valid,
+      boolean ranges,
+      long head,
+      long state,
+      long scratch) {
     int m = rows * group;
     long scores = scratch + capacity * 4L * dim;
     long plain = scores + capacity * S_ROW;
     long k = plain(head, PAGE * dim, plain);
     for (int strip = 0; strip < valid; strip += 2 * N) {
-      Gemm.tiles(scratch, 4L * dim, m, k + 4 * strip, S_ROW, 4L * N, dim, scores + 4 * strip, S_ROW, false);
+      Gemm.tiles(
+          scratch,
+          4L * dim,
+          m,
+          k + 4 * strip,
+          S_ROW,
+          4L * N,
+          dim,
+          scores + 4 * strip,
+          S_ROW,
+          false);
     }
     long scales = pages.codec() == KvCodec.INT8 ? head + pages.scales(dim) : 0;
     long o = outputs(state, m);
@@ -162,11 +184,15 @@ final class AttentionTile {
     }
     long v = plain(head + pages.values(dim), valid * dim, plain);
     for (int strip = 0; strip < dim; strip += 2 * N) {
-      Gemm.tiles(scores, S_ROW, m, v + 4 * strip, 4L * dim, 4L * N, valid, o + 4 * strip, oRow, true);
+      Gemm.tiles(
+          scores, S_ROW, m, v + 4 * strip, 4L * dim, 4L * N, valid, o + 4 * strip, oRow, true);
     }
   }
 
-  /** The address of the elements in f32: where they lie, or a converted copy. INT8 stays without its scales. */
+  /**
+   * The address of the elements in f32: where they lie, or a converted copy. INT8 stays without its
+   * scales.
+   */
   private long plain(long at, int count, long copy) {
     switch (pages.codec()) {
       case F32 -> {
@@ -195,7 +221,10 @@ final class AttentionTile {
     }
   }
 
-  /** Turns a row of scores to probabilities over the running maximum and rescales what was summed before. */
+  /**
+   * Turns a row of scores to probabilities over the running maximum and rescales what was summed
+   * before.
+   */
   private void softmax(long p, int lo, int hi, long scales, long maxAt, long sumAt, long o) {
     FloatVector top = Lanes.splat(Float.NEGATIVE_INFINITY);
     for (int j = 0; j < PAGE; j += N) {
@@ -208,7 +237,9 @@ final class AttentionTile {
       }
       if (j < lo || j + N > hi) {
         VectorMask<Integer> in =
-            Lanes.indices(j).compare(VectorOperators.GE, lo).and(Lanes.indices(j).compare(VectorOperators.LT, hi));
+            Lanes.indices(j)
+                .compare(VectorOperators.GE, lo)
+                .and(Lanes.indices(j).compare(VectorOperators.LT, hi));
         x = Lanes.splat(Float.NEGATIVE_INFINITY).blend(x, in.cast(Lanes.F));
       }
       Lanes.store(x, p + 4 * j);
@@ -263,7 +294,8 @@ final class AttentionTile {
       long sum = running + 4L * (m + i);
       Lanes.put(sum, Lanes.get(sum) * a + Lanes.get(state + 4L * (m + i)) * b);
       for (long j = 0; j < oRow; j += 4 * N) {
-        FloatVector y = Lanes.load(to + i * oRow + j).mul(a).add(Lanes.load(from + i * oRow + j).mul(b));
+        FloatVector y =
+            Lanes.load(to + i * oRow + j).mul(a).add(Lanes.load(from + i * oRow + j).mul(b));
         Lanes.store(y, to + i * oRow + j);
       }
     }
@@ -280,10 +312,14 @@ final class AttentionTile {
         float scale = sum > 0 ? 1 / sum : 0;
         long head = (row + r) * (long) op.heads() + (long) kvHead * group + g;
         for (int j = 0; j < dim; j += N) {
-          Lanes.store(Lanes.load(o + i * oRow + 4 * j).mul(scale), out + 4L * (head * dim + j), dim - j);
+          Lanes.store(
+              Lanes.load(o + i * oRow + 4 * j).mul(scale), out + 4L * (head * dim + j), dim - j);
         }
         if (lse != 0) {
-          float l = sum > 0 ? Lanes.get(running + 4L * i) + (float) Math.log(sum) : Float.NEGATIVE_INFINITY;
+          float l =
+              sum > 0
+                  ? Lanes.get(running + 4L * i) + (float) Math.log(sum)
+                  : Float.NEGATIVE_INFINITY;
           Lanes.put(lse + 4L * head, l);
         }
       }

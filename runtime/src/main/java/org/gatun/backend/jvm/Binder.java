@@ -110,14 +110,20 @@ final class Binder {
       case Add op -> RowOps.add(shape, in(n, 0), in(n, 1), out(n, 0));
       case AddRmsNorm op -> {
         long own = op.normFirst() ? vector(n.in().get(3)) : 0;
-        yield RowOps.addNorm(shape, in(n, 0), in(n, 1), vector(n.in().get(2)), own, op.eps(), out(n, 0), out(n, 1));
+        yield RowOps.addNorm(
+            shape, in(n, 0), in(n, 1), vector(n.in().get(2)), own, op.eps(), out(n, 0), out(n, 1));
       }
       case AllGather op -> allGather(n, op.ranks());
       case AllReduce op -> allReduce(n);
       case Attention op -> attention(n, op);
       case Embed op -> {
         PackedWeight table = weight(first);
-        yield RowOps.embed(table, op.scale(), op.first(), arena.allocate(table.dtype().blockBytes(), 8), out(n, 0));
+        yield RowOps.embed(
+            table,
+            op.scale(),
+            op.first(),
+            arena.allocate(table.dtype().blockBytes(), 8),
+            out(n, 0));
       }
       case GatedAct op -> RowOps.gate(shape, op.activation(), in(n, 0), in(n, 1), out(n, 0));
       case GatedMatMul op ->
@@ -132,9 +138,12 @@ final class Binder {
               weight(n.in().get(2)),
               out(n, 0));
       case GatherRows op -> RowOps.gather(first.cols(), in(n, 0), out(n, 0));
-      case KvAppend op -> new KvAppendExec(pool, pages, graph.kvLayer(op.layer()), in(n, 0), in(n, 1));
+      case KvAppend op ->
+          new KvAppendExec(pool, pages, graph.kvLayer(op.layer()), in(n, 0), in(n, 1));
       case MatMul op -> matMul(n, op);
-      case RmsNorm op -> RowOps.norm(shape, in(n, 0), vector(n.in().get(1)), n.in().get(1).cols(), op.eps(), out(n, 0));
+      case RmsNorm op ->
+          RowOps.norm(
+              shape, in(n, 0), vector(n.in().get(1)), n.in().get(1).cols(), op.eps(), out(n, 0));
       case Rope op -> RowOps.rope(shape, op, table(n, op), in(n, 0), out(n, 0));
       case Sample op -> sample(first.cols(), in(n, 0), out(n, 0));
     };
@@ -155,17 +164,21 @@ final class Binder {
 
   private Exec attention(Node n, Attention op) {
     if (!(op.plan() instanceof AttentionPlan.Dense)) {
-      throw new BackendException("the jvm backend has no attention plan " + op.plan() + " (" + n.label() + ")");
+      throw new BackendException(
+          "the jvm backend has no attention plan " + op.plan() + " (" + n.label() + ")");
     }
     long lse = op.lse() ? out(n, 1) : 0;
-    return new AttentionExec(pool, scratch, splitStates, op, pages, options.limits(), in(n, 0), out(n, 0), lse);
+    return new AttentionExec(
+        pool, scratch, splitStates, op, pages, options.limits(), in(n, 0), out(n, 0), lse);
   }
 
   private RopeTable table(Node n, Rope op) {
     String factors = n.in().size() > 1 ? n.in().get(1).name() : null;
     return tables.computeIfAbsent(
         new RopeTable.Key(op.rotaryDim(), op.theta(), op.scale(), factors),
-        k -> new RopeTable(op, factors == null ? null : row(factors), options.limits().rows(), arena));
+        k ->
+            new RopeTable(
+                op, factors == null ? null : row(factors), options.limits().rows(), arena));
   }
 
   private static Exec sample(int cols, long logits, long ids) {
@@ -208,7 +221,8 @@ final class Binder {
     long from = in(n, 0);
     long to = out(n, 0);
     Communicator group = options.communicator();
-    MemorySegment all = group == null ? MemorySegment.NULL : arena.allocate(4L * ranks * maxRows(x) * x.cols(), 64);
+    MemorySegment all =
+        group == null ? MemorySegment.NULL : arena.allocate(4L * ranks * maxRows(x) * x.cols(), 64);
     return step -> {
       long rows = x.rows().at(step.rows(), step.logitRows());
       long width = 4L * x.cols();

@@ -4,7 +4,10 @@ import org.gatun.graph.Dim;
 import org.gatun.graph.Step;
 import org.gatun.graph.op.Activation;
 
-/** act(x · Gᵀ) ⊙ (x · Uᵀ): both products of the same rows stay in a worker's scratch until they are combined. */
+/**
+ * act(x · Gᵀ) ⊙ (x · Uᵀ): both products of the same rows stay in a worker's scratch until they are
+ * combined.
+ */
 final class GatedMatMulExec implements Exec {
   private final WorkerPool pool;
   private final Scratch scratch;
@@ -81,7 +84,8 @@ final class GatedMatMulExec implements Exec {
     Product.matrix(up, panel, x + 4L * from * up.cols(), count, u, s);
     VMath.gate(activation, g, u, g, count * Product.WIDTH);
     long to = out + 4L * from * gate.rows();
-    Product.write(g, Product.TILE_ROW, count, to, (int) gate.rows(), Product.WIDTH * panel, Product.WIDTH, 0);
+    Product.write(
+        g, Product.TILE_ROW, count, to, (int) gate.rows(), Product.WIDTH * panel, Product.WIDTH, 0);
   }
 
   @Override

@@ -8,7 +8,8 @@ import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The register tile of every matrix product: {@code C[rows × 2 vectors] (+)= A[rows × k] · B[k × 2 vectors]}.
+ * The register tile of every matrix product: {@code C[rows × 2 vectors] (+)= A[rows × k] · B[k × 2
+ * vectors]}.
  *
  * <pre>
  *            b  b+b2          a: row r at a + r·as, one f32 per k
@@ -18,11 +19,15 @@ import jdk.incubator.vector.FloatVector;
  *      └─┘ └──┴──┘ c          accumulators are named locals: in an array they fall out of the registers
  * </pre>
  *
- * Every element is one chain of fused multiply-adds in the order of k, so its bits do not depend on the tile it is in.
- * Tiles read whole rows of A and write whole rows of C: buffers have room for {@link #ROWS} more.
+ * Every element is one chain of fused multiply-adds in the order of k, so its bits do not depend on
+ * the tile it is in. Tiles read whole rows of A and write whole rows of C: buffers have room for
+ * {@link #ROWS} more.
  */
 final class Gemm {
-  /** Rows of the largest tile: 12 accumulators with the 32 registers of AVX-512, 8 with 16 registers. */
+  /**
+   * Rows of the largest tile: 12 accumulators with the 32 registers of AVX-512, 8 with 16
+   * registers.
+   */
   static final int ROWS = Lanes.BITS == 512 ? 6 : 4;
 
   /** Bytes of a vector. */
@@ -37,10 +42,12 @@ final class Gemm {
   /**
    * {@code n} rows: whole tiles, the last one possibly past the end.
    *
-   * <p>Register tiles start from one shared zero and hold nothing but the loop and the stores. Sums that come from
-   * memory would add as many loads, and C2 stops inlining at its node limit: then all sums are objects.
+   * <p>Register tiles start from one shared zero and hold nothing but the loop and the stores. Sums
+   * that come from memory would add as many loads, and C2 stops inlining at its node limit: then
+   * all sums are objects.
    */
-  static void tiles(long a, long as, int n, long b, long bs, long b2, int k, long c, long cs, boolean add) {
+  static void tiles(
+      long a, long as, int n, long b, long bs, long b2, int k, long c, long cs, boolean add) {
     if (!add) {
       fresh(a, as, n, b, bs, b2, k, c, cs);
       return;
@@ -62,7 +69,8 @@ final class Gemm {
     }
   }
 
-  private static void fresh(long a, long as, int n, long b, long bs, long b2, int k, long c, long cs) {
+  private static void fresh(
+      long a, long as, int n, long b, long bs, long b2, int k, long c, long cs) {
     int r = 0;
     for (; n - r > 4 && ROWS == 6; r += 6) {
       rows6(a + r * as, as, b, bs, b2, k, c + r * cs, cs);

@@ -6,7 +6,10 @@ import org.gatun.backend.Program;
 import org.gatun.graph.Graph;
 import org.gatun.tensor.WeightSource;
 
-/** The CPU through the Vector API: everything in f32, weights quantised until they reach a register or the L2 cache. */
+/**
+ * The CPU through the Vector API: everything in f32, weights quantised until they reach a register
+ * or the L2 cache.
+ */
 final class JvmBackend implements Backend {
   private final WorkerPool pool;
 

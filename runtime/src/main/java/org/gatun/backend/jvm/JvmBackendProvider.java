@@ -5,7 +5,9 @@ import org.gatun.backend.BackendException;
 import org.gatun.backend.BackendOptions;
 import org.gatun.backend.BackendProvider;
 
-/** Offers the CPU under the name {@code jvm}: the last resort of {@code auto}, and never missing. */
+/**
+ * Offers the CPU under the name {@code jvm}: the last resort of {@code auto}, and never missing.
+ */
 public final class JvmBackendProvider implements BackendProvider {
   @Override
   public String name() {
@@ -35,11 +37,17 @@ public final class JvmBackendProvider implements BackendProvider {
     if (!a.usable()) {
       throw new BackendException(a.description() + "; " + a.remedy());
     }
-    int threads = options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
+    int threads =
+        options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
     return new JvmBackend(threads);
   }
 
   static String describe(int threads) {
-    return "CPU, " + threads + (threads == 1 ? " thread" : " threads") + ", " + Lanes.BITS + "-bit vectors";
+    return "CPU, "
+        + threads
+        + (threads == 1 ? " thread" : " threads")
+        + ", "
+        + Lanes.BITS
+        + "-bit vectors";
   }
 }

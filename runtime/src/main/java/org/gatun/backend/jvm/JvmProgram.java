@@ -46,7 +46,8 @@ final class JvmProgram implements Program {
       execs = binder.bind().toArray(Exec[]::new);
     } catch (OutOfMemoryError e) {
       arena.close();
-      throw new BackendException("not enough memory for " + graph.name() + "; use a smaller --ctx-size or model", e);
+      throw new BackendException(
+          "not enough memory for " + graph.name() + "; use a smaller --ctx-size or model", e);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
@@ -73,10 +74,14 @@ final class JvmProgram implements Program {
         graph.inputs().stream()
             .filter(i -> i.name().equals(name))
             .findFirst()
-            .orElseThrow(() -> new IllegalArgumentException("graph " + graph.name() + " has no input " + name));
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "graph " + graph.name() + " has no input " + name));
     long most = 4 * v.rows().at(options.limits().rows(), options.limits().logitRows()) * v.cols();
     if (data.byteSize() > most || data.byteSize() % (4L * v.cols()) != 0) {
-      throw new IllegalArgumentException("input " + v + " got " + data.byteSize() + " bytes; at most " + most);
+      throw new IllegalArgumentException(
+          "input " + v + " got " + data.byteSize() + " bytes; at most " + most);
     }
     MemorySegment.copy(data, 0, Lanes.ALL, binder.address(v), data.byteSize());
   }
@@ -151,7 +156,9 @@ final class JvmProgram implements Program {
   @Override
   public Memory memory() {
     return new Memory(
-        store.bytes(), pages.allocatedBytes(), binder.activations().byteSize() + binder.scratchBytes());
+        store.bytes(),
+        pages.allocatedBytes(),
+        binder.activations().byteSize() + binder.scratchBytes());
   }
 
   @Override

@@ -40,7 +40,8 @@ final class KvAppendExec extends RowExec {
     int dim = layer.headDim();
     for (int h = 0; h < layer.kvHeads(); h++) {
       long at = 4L * (r * (long) layer.width() + h * (long) dim);
-      pages.put(page + offset + h * pages.headBytes(dim), slot % KvStore.PAGE_SLOTS, dim, k + at, v + at);
+      pages.put(
+          page + offset + h * pages.headBytes(dim), slot % KvStore.PAGE_SLOTS, dim, k + at, v + at);
     }
   }
 }

@@ -11,8 +11,9 @@ import org.gatun.attention.KvStore;
 import org.gatun.graph.Step;
 
 /**
- * KV pages in memory. A page is allocated when a step first writes it, so that a long context costs what is used of it.
- * K is transposed within the page: scores then need no horizontal sum, and the lanes are keys.
+ * KV pages in memory. A page is allocated when a step first writes it, so that a long context costs
+ * what is used of it. K is transposed within the page: scores then need no horizontal sum, and the
+ * lanes are keys.
  *
  * <pre>
  *   page:   layer 0 | layer 1 | …
@@ -114,7 +115,8 @@ final class KvPages implements KvStore {
     for (KvLayer k : layers) {
       for (int h = 0; h < k.kvHeads(); h++) {
         long at = layer(k.layer()) + h * headBytes(k.headDim());
-        copyHead(address[srcPage] + at, srcSlot, address[dstPage] + at, dstSlot, count, k.headDim());
+        copyHead(
+            address[srcPage] + at, srcSlot, address[dstPage] + at, dstSlot, count, k.headDim());
       }
     }
   }
@@ -122,7 +124,10 @@ final class KvPages implements KvStore {
   private void copyHead(long src, int srcSlot, long dst, int dstSlot, int count, int dim) {
     long e = elementBytes;
     for (int i = 0; i < dim; i++) {
-      copy(src + e * (i * (long) PAGE_SLOTS + srcSlot), dst + e * (i * (long) PAGE_SLOTS + dstSlot), e * count);
+      copy(
+          src + e * (i * (long) PAGE_SLOTS + srcSlot),
+          dst + e * (i * (long) PAGE_SLOTS + dstSlot),
+          e * count);
     }
     long v = values(dim);
     copy(src + v + e * dim * srcSlot, dst + v + e * dim * dstSlot, e * dim * count);
@@ -151,7 +156,8 @@ final class KvPages implements KvStore {
       }
       case F16 -> {
         for (int i = 0; i < dim; i++) {
-          Lanes.ALL.set(Lanes.I16, head + 2L * (i * PAGE_SLOTS + slot), half(Lanes.get(k + 4L * i)));
+          Lanes.ALL.set(
+              Lanes.I16, head + 2L * (i * PAGE_SLOTS + slot), half(Lanes.get(k + 4L * i)));
           Lanes.ALL.set(Lanes.I16, values + 2L * (slot * dim + i), half(Lanes.get(v + 4L * i)));
         }
       }
@@ -162,8 +168,10 @@ final class KvPages implements KvStore {
         Lanes.put(scales + 4L * slot, ks);
         Lanes.put(scales + 4L * (PAGE_SLOTS + slot), vs);
         for (int i = 0; i < dim; i++) {
-          Lanes.ALL.set(Lanes.I8, head + (long) i * PAGE_SLOTS + slot, quantise(Lanes.get(k + 4L * i), ks));
-          Lanes.ALL.set(Lanes.I8, values + (long) slot * dim + i, quantise(Lanes.get(v + 4L * i), vs));
+          Lanes.ALL.set(
+              Lanes.I8, head + (long) i * PAGE_SLOTS + slot, quantise(Lanes.get(k + 4L * i), ks));
+          Lanes.ALL.set(
+              Lanes.I8, values + (long) slot * dim + i, quantise(Lanes.get(v + 4L * i), vs));
         }
       }
     }

@@ -15,11 +15,12 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Vector loads by absolute address. One source serves 128, 256 and 512 bits: the species are constants to the compiler
- * and come from the property {@code gatun.vector.bits} (default: the widest that the CPU has).
+ * Vector loads by absolute address. One source serves 128, 256 and 512 bits: the species are
+ * constants to the compiler and come from the property {@code gatun.vector.bits} (default: the
+ * widest that the CPU has).
  *
- * <p>Addresses are plain longs over one segment that spans all memory: it has no liveness check and no allocation per
- * view. Callers own the bounds.
+ * <p>Addresses are plain longs over one segment that spans all memory: it has no liveness check and
+ * no allocation per view. Callers own the bounds.
  */
 final class Lanes {
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
@@ -43,10 +44,12 @@ final class Lanes {
   /** Whether a group of {@link #ROWS} rows takes more than one vector. */
   static final boolean PAIR = N < ROWS;
 
-  private static final VectorSpecies<Byte> B = N == 16 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+  private static final VectorSpecies<Byte> B =
+      N == 16 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
   private static final VectorSpecies<Short> S =
       N == 16 ? ShortVector.SPECIES_256 : N == 8 ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
-  private static final IntVector BYTE_SHIFTS = IntVector.fromArray(I, new int[] {0, 8, 16, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
+  private static final IntVector BYTE_SHIFTS =
+      IntVector.fromArray(I, new int[] {0, 8, 16, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
   private static final IntVector IOTA = IntVector.zero(I).addIndex(1);
   private static final float F16_SCALE = 0x1p112f;
 
@@ -61,7 +64,8 @@ final class Lanes {
     int widest = Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize());
     int bits = Integer.getInteger("gatun.vector.bits", widest);
     if (bits != 128 && bits != 256 && bits != 512) {
-      throw new IllegalArgumentException("gatun.vector.bits is " + bits + "; it must be 128, 256 or 512");
+      throw new IllegalArgumentException(
+          "gatun.vector.bits is " + bits + "; it must be 128, 256 or 512");
     }
     return bits;
   }
@@ -102,7 +106,9 @@ final class Lanes {
 
   /** The first {@code count} lanes from memory, zero in the others. */
   static FloatVector load(long at, int count) {
-    return count >= N ? load(at) : FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN, first(count));
+    return count >= N
+        ? load(at)
+        : FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN, first(count));
   }
 
   /** Writes the first {@code count} lanes. */
@@ -115,8 +121,8 @@ final class Lanes {
   }
 
   /**
-   * The sum of all lanes, halves added to halves. The library's own reduction may add in another order once it is
-   * compiled: results would change while the JVM warms up.
+   * The sum of all lanes, halves added to halves. The library's own reduction may add in another
+   * order once it is compiled: results would change while the JVM warms up.
    */
   static float sum(FloatVector v) {
     FloatVector s = v;
@@ -133,10 +139,13 @@ final class Lanes {
   /** As many bytes as there are lanes, 0 … 255. */
   static IntVector u8(long at) {
     if (N == 4) {
-      return IntVector.broadcast(I, ALL.get(I32, at)).lanewise(VectorOperators.LSHR, BYTE_SHIFTS).and(0xFF);
+      return IntVector.broadcast(I, ALL.get(I32, at))
+          .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
+          .and(0xFF);
     }
     return (IntVector)
-        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
+        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN)
+            .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
   }
 
   /** As many bytes as there are lanes, −128 … 127. */
@@ -148,13 +157,15 @@ final class Lanes {
           .lanewise(VectorOperators.ASHR, 24);
     }
     return (IntVector)
-        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.B2I, I, 0);
+        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN)
+            .convertShape(VectorOperators.B2I, I, 0);
   }
 
   /** As many 16-bit words as there are lanes, 0 … 65535. */
   static IntVector u16(long at) {
     return (IntVector)
-        ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN).convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);
+        ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
+            .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);
   }
 
   static FloatVector toFloat(IntVector v) {

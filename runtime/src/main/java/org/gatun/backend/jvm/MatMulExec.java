@@ -27,7 +27,14 @@ final class MatMulExec implements Exec {
    * @param bias address of each bias, 0 for none
    */
   MatMulExec(
-      WorkerPool pool, Scratch scratch, Dim rows, int maxRows, long x, PackedWeight[] weights, long[] bias, long[] out) {
+      WorkerPool pool,
+      Scratch scratch,
+      Dim rows,
+      int maxRows,
+      long x,
+      PackedWeight[] weights,
+      long[] bias,
+      long[] out) {
     this.pool = pool;
     this.scratch = scratch;
     this.rows = rows;
@@ -75,7 +82,8 @@ final class MatMulExec implements Exec {
       }
       PackedWeight w = weights[part];
       Product.vector(w, i - first, x, y, s);
-      Product.write(y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
+      Product.write(
+          y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
     }
   }
 
@@ -93,7 +101,14 @@ final class MatMulExec implements Exec {
     Product.matrix(w, panel, x + 4L * from * w.cols(), count, tile, s);
     long to = out[part] + 4L * from * w.rows();
     Product.write(
-        tile, Product.TILE_ROW, count, to, (int) w.rows(), Product.WIDTH * panel, Product.WIDTH, bias[part]);
+        tile,
+        Product.TILE_ROW,
+        count,
+        to,
+        (int) w.rows(),
+        Product.WIDTH * panel,
+        Product.WIDTH,
+        bias[part]);
   }
 
   @Override

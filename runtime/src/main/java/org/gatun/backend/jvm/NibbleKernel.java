@@ -6,7 +6,10 @@ import static org.gatun.backend.jvm.Lanes.ROWS;
 import jdk.incubator.vector.FloatVector;
 import org.gatun.tensor.DType;
 
-/** Blocks of 32 nibbles: Q4_0 {@code d · (q − 8)}, Q4_1 {@code d · q + m}, IQ4_NL {@code d · grid[q]}. */
+/**
+ * Blocks of 32 nibbles: Q4_0 {@code d · (q − 8)}, Q4_1 {@code d · q + m}, IQ4_NL {@code d ·
+ * grid[q]}.
+ */
 final class NibbleKernel implements BlockKernel {
   private static final int COLS = 32;
 

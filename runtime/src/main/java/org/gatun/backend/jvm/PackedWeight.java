@@ -8,12 +8,14 @@ import org.gatun.tensor.codec.BlockCodec;
 import org.gatun.tensor.codec.Codecs;
 
 /**
- * A weight whose rows are interleaved as {@link BlockKernel} draws it. The last group is filled up with zeros.
+ * A weight whose rows are interleaved as {@link BlockKernel} draws it. The last group is filled up
+ * with zeros.
  *
  * @param address of the first group
  * @param kernel the format's arithmetic
  */
-record PackedWeight(String name, DType dtype, long rows, int cols, long address, BlockKernel kernel) {
+record PackedWeight(
+    String name, DType dtype, long rows, int cols, long address, BlockKernel kernel) {
   static final int ROWS = Lanes.ROWS;
 
   PackedWeight(String name, DType dtype, long rows, int cols, long address) {
@@ -75,7 +77,10 @@ record PackedWeight(String name, DType dtype, long rows, int cols, long address,
     }
   }
 
-  /** The fields of a block: 2 and 4 for words of that many bytes, −n for n single bytes; single bytes follow. */
+  /**
+   * The fields of a block: 2 and 4 for words of that many bytes, −n for n single bytes; single
+   * bytes follow.
+   */
   private static int[] words(DType t) {
     return switch (t) {
       case F32 -> new int[] {4};
@@ -84,7 +89,8 @@ record PackedWeight(String name, DType dtype, long rows, int cols, long address,
       case Q2_K -> new int[] {-80, 2, 2};
       case Q3_K -> new int[] {-108, 2};
       case Q6_K -> new int[] {-208, 2};
-      case I8, I16, I32, I64, F64 -> throw new IllegalArgumentException(t + " is not a weight format");
+      case I8, I16, I32, I64, F64 ->
+          throw new IllegalArgumentException(t + " is not a weight format");
     };
   }
 
@@ -106,7 +112,8 @@ record PackedWeight(String name, DType dtype, long rows, int cols, long address,
         int width = w < words.length ? words[w] : 1;
         int run = width < 0 ? -width : width;
         for (int i = 0; i < run; i++) {
-          long at = width < 0 ? (long) (f + i) * ROWS + lane : (long) f * ROWS + (long) width * lane + i;
+          long at =
+              width < 0 ? (long) (f + i) * ROWS + lane : (long) f * ROWS + (long) width * lane + i;
           block.set(ValueLayout.JAVA_BYTE, f + i, Lanes.ALL.get(ValueLayout.JAVA_BYTE, from + at));
         }
         f += run;

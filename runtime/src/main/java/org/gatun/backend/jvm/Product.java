@@ -1,8 +1,9 @@
 package org.gatun.backend.jvm;
 
 /**
- * The two skeletons of a product with a packed weight, x · Wᵀ: one row at a time straight from the blocks, and many rows
- * through a panel that is decoded once and stays in the L2 cache. Both add in the order of the columns.
+ * The two skeletons of a product with a packed weight, x · Wᵀ: one row at a time straight from the
+ * blocks, and many rows through a panel that is decoded once and stays in the L2 cache. Both add in
+ * the order of the columns.
  *
  * <pre>
  *   scratch of a worker:  | tmp | panel: PANEL groups × DEPTH columns × 16 f32 | tile: rows × PANEL × 16 f32 | tile 2 |
@@ -68,13 +69,26 @@ final class Product {
       }
       for (int strip = 0; strip < WIDTH; strip += 2 * Lanes.N) {
         Gemm.tiles(
-            x + 4L * k, stride, n, panel + 4 * strip, 4L * Lanes.ROWS, b2, depth, tile + 4 * strip, TILE_ROW, k > 0);
+            x + 4L * k,
+            stride,
+            n,
+            panel + 4 * strip,
+            4L * Lanes.ROWS,
+            b2,
+            depth,
+            tile + 4 * strip,
+            TILE_ROW,
+            k > 0);
       }
     }
   }
 
-  /** Copies the valid columns of a tile to a matrix of {@code cols} columns, from {@code column} on, and adds a bias. */
-  static void write(long tile, long tileRow, int n, long out, int cols, int column, int width, long bias) {
+  /**
+   * Copies the valid columns of a tile to a matrix of {@code cols} columns, from {@code column} on,
+   * and adds a bias.
+   */
+  static void write(
+      long tile, long tileRow, int n, long out, int cols, int column, int width, long bias) {
     int count = Math.min(width, cols - column);
     for (int r = 0; r < n; r++) {
       long from = tile + r * tileRow;

@@ -40,7 +40,8 @@ final class Q2KKernel implements BlockKernel {
       FloatVector d = Lanes.f16(w + 80 * ROWS + 2 * s);
       FloatVector min = Lanes.f16(w + 82 * ROWS + 2 * s);
       IntVector high = packed.lanewise(VectorOperators.LSHR, 4);
-      Runs.affine(d.mul(Lanes.toFloat(packed.and(15))), min.mul(Lanes.toFloat(high)).neg(), tmp + 4 * s);
+      Runs.affine(
+          d.mul(Lanes.toFloat(packed.and(15))), min.mul(Lanes.toFloat(high)).neg(), tmp + 4 * s);
     }
   }
 }

@@ -25,7 +25,19 @@ final class Q5KKernel implements BlockKernel {
     for (int g = 0; g < 8; g++) {
       SixBits.scales(w, g, tmp);
       long q = w + ROWS * (48 + 32 * (g >> 1));
-      Runs.planes(dot, q, 32, 4 * (g & 1), 15, w + 16 * ROWS, g, 1, 4, tmp, x + 128 * g, Runs.at(dot, out, 32 * g));
+      Runs.planes(
+          dot,
+          q,
+          32,
+          4 * (g & 1),
+          15,
+          w + 16 * ROWS,
+          g,
+          1,
+          4,
+          tmp,
+          x + 128 * g,
+          Runs.at(dot, out, 32 * g));
     }
   }
 }

@@ -21,15 +21,17 @@ import org.gatun.backend.CompileOptions;
 import org.gatun.tensor.Tensor;
 
 /**
- * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.rows16}: pages that the system may drop and share.
+ * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.rows16}: pages that the
+ * system may drop and share.
  *
  * <pre>
  *   header, one page:  magic  layout  data bytes  chunk bytes | CRC-32C per chunk | … | CRC-32C of what precedes
  *   data:              the tensors, each at a multiple of 4096
  * </pre>
  *
- * Starts that come together repack once, under a lock on a file beside it; the finished file appears by an atomic rename.
- * A file that does not check is written anew. Without a key, a cache folder or room on its disk, memory serves.
+ * Starts that come together repack once, under a lock on a file beside it; the finished file
+ * appears by an atomic rename. A file that does not check is written anew. Without a key, a cache
+ * folder or room on its disk, memory serves.
  */
 final class RepackFile {
   private static final long MAGIC = 0x36317357_6e757461L;
@@ -46,7 +48,8 @@ final class RepackFile {
   private final CompileOptions options;
   private final WorkerPool pool;
 
-  private RepackFile(List<Tensor> tensors, long[] offsets, long size, CompileOptions options, WorkerPool pool) {
+  private RepackFile(
+      List<Tensor> tensors, long[] offsets, long size, CompileOptions options, WorkerPool pool) {
     this.tensors = tensors;
     this.offsets = offsets;
     this.size = size;
@@ -57,15 +60,24 @@ final class RepackFile {
 
   /** Address of the interleaved weights, from the file, a new file, or memory. */
   static long locate(
-      String key, List<Tensor> tensors, long[] offsets, long size, CompileOptions options, WorkerPool pool, Arena arena) {
+      String key,
+      List<Tensor> tensors,
+      long[] offsets,
+      long size,
+      CompileOptions options,
+      WorkerPool pool,
+      Arena arena) {
     RepackFile f = new RepackFile(tensors, offsets, size, options, pool);
     Path dir = options.cacheDir();
     if (dir != null && !key.isEmpty() && size > 0) {
       try {
         return f.cached(dir.resolve("repack"), key, arena);
       } catch (IOException | InternalError e) {
-        // A full or read-only disk (a mapping that loses its disk throws InternalError): memory does as well.
-        options.progress().report("keeping repacked weights in memory (" + e.getMessage() + ")", 0, size);
+        // A full or read-only disk (a mapping that loses its disk throws InternalError): memory
+        // does as well.
+        options
+            .progress()
+            .report("keeping repacked weights in memory (" + e.getMessage() + ")", 0, size);
       }
     }
     long base = arena.allocate(size + 64, HEADER).address();
@@ -75,13 +87,15 @@ final class RepackFile {
 
   private long cached(Path dir, String key, Arena arena) throws IOException {
     Files.createDirectories(dir);
-    Path file = dir.resolve("%s-%016x.rows16".formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout));
+    Path file =
+        dir.resolve("%s-%016x.rows16".formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout));
     long found = open(file, arena);
     if (found != 0) {
       return found;
     }
     synchronized (THREADS) {
-      try (FileChannel lock = FileChannel.open(dir.resolve(file.getFileName() + ".lock"), CREATE, WRITE);
+      try (FileChannel lock =
+              FileChannel.open(dir.resolve(file.getFileName() + ".lock"), CREATE, WRITE);
           FileLock held = lock.lock()) {
         found = held.isValid() ? open(file, arena) : 0;
         if (found != 0) {
@@ -127,7 +141,9 @@ final class RepackFile {
       m.set(LONG, 8, layout);
       m.set(LONG, 16, size);
       m.set(LONG, 24, chunk());
-      eachChunk((i, at, bytes) -> m.set(ValueLayout.JAVA_INT, CHUNKS_AT + 4L * i, (int) crc(m, at, bytes)));
+      eachChunk(
+          (i, at, bytes) ->
+              m.set(ValueLayout.JAVA_INT, CHUNKS_AT + 4L * i, (int) crc(m, at, bytes)));
       m.set(LONG, HEADER - 8, crc(m, 0, HEADER - 8));
       m.force();
     } catch (IOException | RuntimeException | Error e) {
@@ -173,7 +189,10 @@ final class RepackFile {
     return crc.getValue();
   }
 
-  /** Names the tensors' names, formats and shapes (FNV-1a): a shard or another fusion gets a file of its own. */
+  /**
+   * Names the tensors' names, formats and shapes (FNV-1a): a shard or another fusion gets a file of
+   * its own.
+   */
   private static long layout(List<Tensor> tensors) {
     long h = 0xcbf29ce484222325L;
     for (Tensor t : tensors) {

@@ -6,14 +6,18 @@ import org.gatun.graph.op.Rope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Cosines and sines of a step's rows, computed in float64 once and shared by every layer with the same parameters.
+ * Cosines and sines of a step's rows, computed in float64 once and shared by every layer with the
+ * same parameters.
  *
  * <pre>
  *   per row: rotaryDim / 2 cosines, then as many sines; a row's entries are kept while its position stays the same
  * </pre>
  */
 final class RopeTable {
-  /** What the angles depend on; {@code factors} is the name of the weight with the frequency factors. */
+  /**
+   * What the angles depend on; {@code factors} is the name of the weight with the frequency
+   * factors.
+   */
   record Key(int rotaryDim, float theta, float scale, @Nullable String factors) {}
 
   private final double[] frequency;

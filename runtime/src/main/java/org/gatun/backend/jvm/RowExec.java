@@ -3,7 +3,9 @@ package org.gatun.backend.jvm;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Step;
 
-/** An op whose rows are independent of one another: few rows run on the caller, many are shared out. */
+/**
+ * An op whose rows are independent of one another: few rows run on the caller, many are shared out.
+ */
 abstract class RowExec implements Exec {
   /** Elements below which waking a second thread costs more than it gives. */
   private static final int ALONE = 16384;

@@ -51,7 +51,8 @@ final class RowOps {
   }
 
   /** {@code first} is x's own weight, or 0 if x is added as it is. */
-  static Exec addNorm(Shape shape, long x, long residual, long w, long first, float eps, long sum, long y) {
+  static Exec addNorm(
+      Shape shape, long x, long residual, long w, long first, float eps, long sum, long y) {
     int cols = shape.cols;
     return new RowExec(shape.pool, shape.rows, cols) {
       @Override

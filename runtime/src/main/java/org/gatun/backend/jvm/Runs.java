@@ -14,16 +14,18 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Runs of columns that share their scales: {@code w = q · d + m} for sixteen rows at a time. The scales lie in scratch
- * memory ({@code sm}), so that no vector crosses a call and nothing is boxed if the compiler does not inline. For the
- * same reason every run is written twice, as sums and as a copy: a vector that depends on a flag would be boxed.
+ * Runs of columns that share their scales: {@code w = q · d + m} for sixteen rows at a time. The
+ * scales lie in scratch memory ({@code sm}), so that no vector crosses a call and nothing is boxed
+ * if the compiler does not inline. For the same reason every run is written twice, as sums and as a
+ * copy: a vector that depends on a flag would be boxed.
  *
- * <p>With {@code dot}, {@code out} holds sixteen sums, to which {@code w · x} is added column by column. Without, {@code
- * w} is written to {@code out[column][16]}. Sums of vectors narrower than sixteen lanes go in pairs, to keep two chains in
- * flight.
+ * <p>With {@code dot}, {@code out} holds sixteen sums, to which {@code w · x} is added column by
+ * column. Without, {@code w} is written to {@code out[column][16]}. Sums of vectors narrower than
+ * sixteen lanes go in pairs, to keep two chains in flight.
  *
- * <p>Unsigned q below 64 become floats without a conversion: q in the upper bits of a mantissa is the number {@code 1 + q
- * / 64}, so {@code w = (1 + q / 64) · 64 d + (m − 64 d)}; {@link #affine} stores these two factors.
+ * <p>Unsigned q below 64 become floats without a conversion: q in the upper bits of a mantissa is
+ * the number {@code 1 + q / 64}, so {@code w = (1 + q / 64) · 64 d + (m − 64 d)}; {@link #affine}
+ * stores these two factors.
  */
 final class Runs {
   /** Bytes from the factors to the offsets in {@code sm}. */
@@ -35,7 +37,9 @@ final class Runs {
   private static final int BIT = 17;
 
   private static final int ONE = 0x3F800000;
-  private static final int[] LEVELS = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  private static final int[] LEVELS = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
+  };
   private static final IntVector LEVELS_0 = IntVector.fromArray(Lanes.I, LEVELS, 0);
   private static final IntVector LEVELS_1 = IntVector.fromArray(Lanes.I, LEVELS, N % 16);
   private static final IntVector LEVELS_2 = IntVector.fromArray(Lanes.I, LEVELS, 2 * N % 16);
@@ -55,7 +59,9 @@ final class Runs {
     return dot ? out : out + 4L * ROWS * column;
   }
 
-  /** Stores the factors of {@code q · d + m} for all runs but {@link #signed} and {@link #levels}. */
+  /**
+   * Stores the factors of {@code q · d + m} for all runs but {@link #signed} and {@link #levels}.
+   */
   static void affine(FloatVector d, FloatVector m, long sm) {
     store(d.mul(64f), sm);
     store(d.fma(Lanes.splat(-64f), m), sm + M);
@@ -101,7 +107,12 @@ final class Runs {
   }
 
   private static FloatVector bits(long q, int up, int mask, FloatVector d, FloatVector m) {
-    return u8(q).lanewise(VectorOperators.LSHL, up).and(mask).or(ONE).reinterpretAsFloats().fma(d, m);
+    return u8(q)
+        .lanewise(VectorOperators.LSHL, up)
+        .and(mask)
+        .or(ONE)
+        .reinterpretAsFloats()
+        .fma(d, m);
   }
 
   /** {@code q >>> shift & mask}. */
@@ -151,7 +162,10 @@ final class Runs {
     return low.or(high.and(16 << BIT)).reinterpretAsFloats().fma(d, m);
   }
 
-  /** Nibbles with a fifth bit from {@code h}, whose bit k of byte b belongs to column 8 b + k. Sixteen columns. */
+  /**
+   * Nibbles with a fifth bit from {@code h}, whose bit k of byte b belongs to column 8 b + k.
+   * Sixteen columns.
+   */
   static void fifthOf8(boolean dot, long q, int shift, long h, long sm, long x, long out) {
     if (dot) {
       fifthOf8Dot(q, shift, h, sm, x, out);
@@ -213,7 +227,19 @@ final class Runs {
   }
 
   /** {@code q >>> shift & mask | (h >>> hShift & hMask) << width}, a byte of each per column. */
-  static void planes(boolean dot, long q, int n, int shift, int mask, long h, int hShift, int hMask, int width, long sm, long x, long out) {
+  static void planes(
+      boolean dot,
+      long q,
+      int n,
+      int shift,
+      int mask,
+      long h,
+      int hShift,
+      int hMask,
+      int width,
+      long sm,
+      long x,
+      long out) {
     if (dot) {
       planesDot(q, n, shift, mask, h, hShift, hMask, width, sm, x, out);
     } else {
@@ -222,7 +248,17 @@ final class Runs {
   }
 
   private static void planesDot(
-      long q, int n, int shift, int mask, long h, int hShift, int hMask, int width, long sm, long x, long out) {
+      long q,
+      int n,
+      int shift,
+      int mask,
+      long h,
+      int hShift,
+      int hMask,
+      int width,
+      long sm,
+      long x,
+      long out) {
     for (int s = 0; s < ROWS; s += STEP) {
       FloatVector d0 = load(sm + 4 * s);
       FloatVector m0 = load(sm + M + 4 * s);
@@ -232,9 +268,29 @@ final class Runs {
       FloatVector a1 = PAIR ? load(out + 4 * (s + N)) : a0;
       for (int j = 0; j < n; j++) {
         long at = ROWS * j + s;
-        a0 = plane(q + at, BIT - shift, mask << BIT, h + at, BIT + width - hShift, hMask << BIT + width, d0, m0).fma(splatAt(x + 4 * j), a0);
+        a0 =
+            plane(
+                    q + at,
+                    BIT - shift,
+                    mask << BIT,
+                    h + at,
+                    BIT + width - hShift,
+                    hMask << BIT + width,
+                    d0,
+                    m0)
+                .fma(splatAt(x + 4 * j), a0);
         if (PAIR) {
-          a1 = plane(q + at + N, BIT - shift, mask << BIT, h + at + N, BIT + width - hShift, hMask << BIT + width, d1, m1).fma(splatAt(x + 4 * j), a1);
+          a1 =
+              plane(
+                      q + at + N,
+                      BIT - shift,
+                      mask << BIT,
+                      h + at + N,
+                      BIT + width - hShift,
+                      hMask << BIT + width,
+                      d1,
+                      m1)
+                  .fma(splatAt(x + 4 * j), a1);
         }
       }
       store(a0, out + 4 * s);
@@ -245,13 +301,32 @@ final class Runs {
   }
 
   private static void planesCopy(
-      long q, int n, int shift, int mask, long h, int hShift, int hMask, int width, long sm, long out) {
+      long q,
+      int n,
+      int shift,
+      int mask,
+      long h,
+      int hShift,
+      int hMask,
+      int width,
+      long sm,
+      long out) {
     for (int s = 0; s < ROWS; s += N) {
       FloatVector d0 = load(sm + 4 * s);
       FloatVector m0 = load(sm + M + 4 * s);
       for (int j = 0; j < n; j++) {
         long at = ROWS * j + s;
-        store(plane(q + at, BIT - shift, mask << BIT, h + at, BIT + width - hShift, hMask << BIT + width, d0, m0), out + 4 * at);
+        store(
+            plane(
+                q + at,
+                BIT - shift,
+                mask << BIT,
+                h + at,
+                BIT + width - hShift,
+                hMask << BIT + width,
+                d0,
+                m0),
+            out + 4 * at);
       }
     }
   }

@@ -2,7 +2,10 @@ package org.gatun.backend.jvm;
 
 import java.lang.foreign.Arena;
 
-/** Memory of each worker for what lives only within a unit of work: sized while nodes are bound, allocated once. */
+/**
+ * Memory of each worker for what lives only within a unit of work: sized while nodes are bound,
+ * allocated once.
+ */
 final class Scratch {
   private final long[] base;
   private long bytes = BlockKernel.SCRATCH;

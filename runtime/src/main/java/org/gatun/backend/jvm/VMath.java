@@ -8,7 +8,8 @@ import org.gatun.graph.op.Activation;
 /** Elementary functions on vectors, the same in every lane whatever the width. */
 final class VMath {
   private static final float LOG2E = 1.44269504f;
-  // ln 2 in two parts: the first has 9 significant bits, so its product with an exponent is exact (Cody and Waite).
+  // ln 2 in two parts: the first has 9 significant bits, so its product with an exponent is exact
+  // (Cody and Waite).
   private static final float LN2_HIGH = 0.693359375f;
   private static final float LN2_LOW = -2.12194440e-4f;
   private static final float ROUND = 0x1.8p23f;
@@ -46,7 +47,9 @@ final class VMath {
   static FloatVector gate(Activation kind, FloatVector g, FloatVector up) {
     // GELU's tanh form is x · sigmoid(2 u): 0.5 (1 + tanh u) = 1 / (1 + e^(−2u)).
     FloatVector t =
-        kind == Activation.SILU ? g.neg() : g.mul(g).fma(Lanes.splat(-0.0713548163f), Lanes.splat(-1.5957691216f)).mul(g);
+        kind == Activation.SILU
+            ? g.neg()
+            : g.mul(g).fma(Lanes.splat(-0.0713548163f), Lanes.splat(-1.5957691216f)).mul(g);
     return g.div(exp(t).add(1f)).mul(up);
   }
 

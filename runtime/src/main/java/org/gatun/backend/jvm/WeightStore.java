@@ -17,13 +17,15 @@ import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
 
 /**
- * The weights of products and embeddings, interleaved. With a cache directory and a key they lie in a mapped file that
- * later starts find; otherwise in memory. An embedding table that is also the output head exists once.
+ * The weights of products and embeddings, interleaved. With a cache directory and a key they lie in
+ * a mapped file that later starts find; otherwise in memory. An embedding table that is also the
+ * output head exists once.
  */
 record WeightStore(Map<String, PackedWeight> weights, long bytes) {
   private static final long ALIGN = 4096;
 
-  static WeightStore open(Graph graph, WeightSource source, CompileOptions options, WorkerPool pool, Arena arena) {
+  static WeightStore open(
+      Graph graph, WeightSource source, CompileOptions options, WorkerPool pool, Arena arena) {
     List<Tensor> tensors = tensors(graph, source);
     long[] offsets = new long[tensors.size()];
     long size = 0;
@@ -36,7 +38,9 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
     Map<String, PackedWeight> packed = new LinkedHashMap<>();
     for (int i = 0; i < offsets.length; i++) {
       Tensor t = tensors.get(i);
-      packed.put(t.name(), new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), base + offsets[i]));
+      packed.put(
+          t.name(),
+          new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), base + offsets[i]));
     }
     return new WeightStore(packed, size);
   }
@@ -54,7 +58,8 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
           };
       for (Value v : n.in().subList(from, from + count)) {
         if (!v.dtype().isWeight()) {
-          throw new BackendException("the jvm backend cannot multiply by " + v + "; it reads floats and GGUF formats");
+          throw new BackendException(
+              "the jvm backend cannot multiply by " + v + "; it reads floats and GGUF formats");
         }
         found.computeIfAbsent(v.name(), k -> renamed(source.weight(k), k));
       }
@@ -64,11 +69,14 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
 
   /** A view may keep the name of the whole. */
   private static Tensor renamed(Tensor t, String name) {
-    return t.name().equals(name) ? t : new Tensor(name, t.dtype(), t.rows(), t.cols(), t.data(), t.rowStride());
+    return t.name().equals(name)
+        ? t
+        : new Tensor(name, t.dtype(), t.rows(), t.cols(), t.data(), t.rowStride());
   }
 
   /** Interleaves every tensor to {@code base + offset}, on all threads. */
-  static void pack(List<Tensor> tensors, long[] offsets, long base, CompileOptions options, WorkerPool pool) {
+  static void pack(
+      List<Tensor> tensors, long[] offsets, long base, CompileOptions options, WorkerPool pool) {
     long total = tensors.stream().mapToLong(Tensor::byteSize).sum();
     long done = 0;
     synchronized (pool) {

@@ -6,9 +6,10 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Platform threads that share the units of one task at a time with the caller. Units are claimed one by one, so a thread
- * that the system delays costs at most the unit it holds; nobody waits for a thread that claimed nothing. Idle threads
- * spin for a while (the gap between two ops of a step is a microsecond) and then park.
+ * Platform threads that share the units of one task at a time with the caller. Units are claimed
+ * one by one, so a thread that the system delays costs at most the unit it holds; nobody waits for
+ * a thread that claimed nothing. Idle threads spin for a while (the gap between two ops of a step
+ * is a microsecond) and then park.
  */
 final class WorkerPool implements AutoCloseable {
   /** One piece of work; pieces of one task are independent. */
@@ -19,7 +20,8 @@ final class WorkerPool implements AutoCloseable {
 
   private static final int SPINS = Integer.getInteger("gatun.pool.spins", 4000);
 
-  // Epoch in the upper half, next free unit in the lower: a claim of an older epoch fails its compare-and-set.
+  // Epoch in the upper half, next free unit in the lower: a claim of an older epoch fails its
+  // compare-and-set.
   private final AtomicLong ticket = new AtomicLong();
   private final AtomicInteger finished = new AtomicInteger();
   private final Thread[] threads;
@@ -41,7 +43,10 @@ final class WorkerPool implements AutoCloseable {
     return threads.length + 1;
   }
 
-  /** Runs units {@code 0 … count − 1}; the caller is worker 0. One caller at a time: a program holds the pool's monitor. */
+  /**
+   * Runs units {@code 0 … count − 1}; the caller is worker 0. One caller at a time: a program holds
+   * the pool's monitor.
+   */
   void run(Task work, int count) {
     if (threads.length == 0 || count <= 1) {
       for (int i = 0; i < count; i++) {
@@ -52,7 +57,8 @@ final class WorkerPool implements AutoCloseable {
     task = work;
     finished.set(0);
     long epoch = (ticket.get() >>> 32) + 1;
-    // No unit is free while the count changes: a thread that still looks at the old ticket must not claim from the new.
+    // No unit is free while the count changes: a thread that still looks at the old ticket must not
+    // claim from the new.
     units = 0;
     ticket.set(epoch << 32);
     units = count;
@@ -106,7 +112,8 @@ final class WorkerPool implements AutoCloseable {
         Thread.onSpinWait();
       } else {
         parked.incrementAndGet();
-        // Looks once more after it is counted as parked: a task that came in between unparks nobody.
+        // Looks once more after it is counted as parked: a task that came in between unparks
+        // nobody.
         if ((int) ticket.get() >= units && !closed) {
           LockSupport.park(this);
         }

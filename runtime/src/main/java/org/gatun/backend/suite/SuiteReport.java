@@ -36,22 +36,40 @@ public final class SuiteReport {
   /** A line per op and backend, failures with the command that replays them, and the totals. */
   public String table() {
     StringBuilder s = new StringBuilder();
-    s.append(String.format("%-12s %-16s %6s %6s %8s  %s%n", "backend", "op", "pass", "fail", "skipped", "worst error"));
+    s.append(
+        String.format(
+            "%-12s %-16s %6s %6s %8s  %s%n",
+            "backend", "op", "pass", "fail", "skipped", "worst error"));
     cells()
         .forEach(
             (key, c) ->
                 s.append(
                     String.format(
                         "%-12s %-16s %6d %6d %8d  %.0f %% of tolerance%s%n",
-                        key.get(0), key.get(1), c.pass, c.fail, c.refused, 100 * c.worst, c.reason.isEmpty() ? "" : "  (" + c.reason + ")")));
+                        key.get(0),
+                        key.get(1),
+                        c.pass,
+                        c.fail,
+                        c.refused,
+                        100 * c.worst,
+                        c.reason.isEmpty() ? "" : "  (" + c.reason + ")")));
     for (SuiteRow r : rows) {
       if (r.result().status() == OpSuite.Status.FAIL) {
-        s.append("FAIL ").append(r.backend()).append(' ').append(r.result().caseId()).append(": ").append(r.result().detail()).append('\n');
+        s.append("FAIL ")
+            .append(r.backend())
+            .append(' ')
+            .append(r.result().caseId())
+            .append(": ")
+            .append(r.result().detail())
+            .append('\n');
         s.append("     replay: ").append(replay(r)).append('\n');
       }
     }
     long pass = count(OpSuite.Status.PASS);
-    s.append(String.format("%d passed, %d failed, %d skipped%n", pass, count(OpSuite.Status.FAIL), count(OpSuite.Status.REFUSED)));
+    s.append(
+        String.format(
+            "%d passed, %d failed, %d skipped%n",
+            pass, count(OpSuite.Status.FAIL), count(OpSuite.Status.REFUSED)));
     return s.toString();
   }
 
@@ -92,12 +110,17 @@ public final class SuiteReport {
     for (SuiteRow r : rows) {
       s.append(
           "  <testcase classname=\"%s.%s\" name=\"%s\" time=\"%.4f\""
-              .formatted(escape(r.backend()), escape(r.op()), escape(r.result().caseId()), r.nanos() / 1e9));
+              .formatted(
+                  escape(r.backend()),
+                  escape(r.op()),
+                  escape(r.result().caseId()),
+                  r.nanos() / 1e9));
       s.append(
           switch (r.result().status()) {
             case PASS -> "/>\n";
             case FAIL -> "><failure message=\"" + escape(r.result().detail()) + "\"/></testcase>\n";
-            case REFUSED -> "><skipped message=\"" + escape(r.result().detail()) + "\"/></testcase>\n";
+            case REFUSED ->
+                "><skipped message=\"" + escape(r.result().detail()) + "\"/></testcase>\n";
           });
     }
     Files.writeString(file, s.append("</testsuite>\n"));
@@ -109,8 +132,13 @@ public final class SuiteReport {
     body.add("<h1>Kernel suite</h1>");
     body.add(
         "<p>%d passed, %d failed, %d skipped; seed %d</p>"
-            .formatted(count(OpSuite.Status.PASS), count(OpSuite.Status.FAIL), count(OpSuite.Status.REFUSED), seed));
-    body.add("<table><tr><th>backend<th>op<th>pass<th>fail<th>skipped<th>worst error ÷ tolerance<th>why skipped</tr>");
+            .formatted(
+                count(OpSuite.Status.PASS),
+                count(OpSuite.Status.FAIL),
+                count(OpSuite.Status.REFUSED),
+                seed));
+    body.add(
+        "<table><tr><th>backend<th>op<th>pass<th>fail<th>skipped<th>worst error ÷ tolerance<th>why skipped</tr>");
     cells()
         .forEach(
             (key, c) ->
@@ -127,14 +155,18 @@ public final class SuiteReport {
                             c.worst,
                             escape(c.reason))));
     body.add("</table>");
-    body.add("<h2>All cases</h2><table><tr><th>backend<th>case<th>result<th>error ÷ tolerance<th>ms<th>detail</tr>");
+    body.add(
+        "<h2>All cases</h2><table><tr><th>backend<th>case<th>result<th>error ÷ tolerance<th>ms<th>detail</tr>");
     for (SuiteRow r : rows) {
       OpSuite.Result x = r.result();
-      String detail = x.status() == OpSuite.Status.FAIL ? x.detail() + " — " + replay(r) : x.detail();
+      String detail =
+          x.status() == OpSuite.Status.FAIL ? x.detail() + " — " + replay(r) : x.detail();
       body.add(
           "<tr class=\"%s\"><td>%s<td>%s<td>%s<td>%.3f<td>%.1f<td>%s</tr>"
               .formatted(
-                  x.status() == OpSuite.Status.PASS ? "pass" : x.status() == OpSuite.Status.FAIL ? "fail" : "skip",
+                  x.status() == OpSuite.Status.PASS
+                      ? "pass"
+                      : x.status() == OpSuite.Status.FAIL ? "fail" : "skip",
                   escape(r.backend()),
                   escape(x.caseId()),
                   x.status() == OpSuite.Status.REFUSED ? "SKIPPED" : x.status().name(),
@@ -147,7 +179,10 @@ public final class SuiteReport {
   }
 
   private static String escape(String s) {
-    return s.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+    return s.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("\"", "&quot;");
   }
 
   private static final String HEAD =

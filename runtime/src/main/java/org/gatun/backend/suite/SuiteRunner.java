@@ -13,7 +13,10 @@ import org.gatun.graph.spec.OpCase;
 import org.gatun.graph.spec.OpSpec;
 import org.gatun.graph.spec.OpSpecs;
 
-/** Runs the registry's cases on backends; a failing case is shrunk to the smallest failing shape of its op. */
+/**
+ * Runs the registry's cases on backends; a failing case is shrunk to the smallest failing shape of
+ * its op.
+ */
 public final class SuiteRunner {
   private final SuiteOptions options;
   private final Consumer<SuiteRow> listener;
@@ -77,7 +80,10 @@ public final class SuiteRunner {
     }
   }
 
-  /** The smallest case of the op that fails too: every shape and format of the full tier, smallest first. */
+  /**
+   * The smallest case of the op that fails too: every shape and format of the full tier, smallest
+   * first.
+   */
   private String shrink(Backend b, OpSpec spec, OpCase failing) {
     return spec.cases(new CaseRequest(true, options.seed(), options.formats())).stream()
         .filter(c -> c.size() < failing.size())

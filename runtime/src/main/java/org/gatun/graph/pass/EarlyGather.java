@@ -22,8 +22,9 @@ import org.gatun.graph.op.Op;
 import org.gatun.graph.op.RmsNorm;
 
 /**
- * Gathers the rows that want logits as early as possible: what only they need of the last layer (output projection,
- * MLP, residuals) is computed for them alone. A prompt of 512 rows saves nearly all of its last MLP.
+ * Gathers the rows that want logits as early as possible: what only they need of the last layer
+ * (output projection, MLP, residuals) is computed for them alone. A prompt of 512 rows saves nearly
+ * all of its last MLP.
  */
 public final class EarlyGather {
   private final Graph graph;
@@ -39,7 +40,10 @@ public final class EarlyGather {
     }
   }
 
-  /** The graph with its one {@link GatherRows} moved up; a graph without exactly one is returned as it is. */
+  /**
+   * The graph with its one {@link GatherRows} moved up; a graph without exactly one is returned as
+   * it is.
+   */
   public static Graph apply(Graph g) {
     List<Node> gathers = g.nodes().stream().filter(n -> n.op() instanceof GatherRows).toList();
     return gathers.size() == 1 ? new EarlyGather(g).move(gathers.getFirst()) : g;
@@ -74,7 +78,9 @@ public final class EarlyGather {
         if (!v.isWeight() && !narrow.containsKey(v)) {
           Value rows = narrowed(v);
           narrow.put(v, rows);
-          nodes.add(new Node(nodes.size(), v.name() + ".rows", new GatherRows(), List.of(v), List.of(rows)));
+          nodes.add(
+              new Node(
+                  nodes.size(), v.name() + ".rows", new GatherRows(), List.of(v), List.of(rows)));
         }
       }
       if (n.equals(gather)) {
@@ -82,7 +88,13 @@ public final class EarlyGather {
         continue;
       }
       n.out().forEach(v -> narrow.put(v, narrowed(v)));
-      nodes.add(new Node(nodes.size(), n.label(), n.op(), replaced(n.in(), narrow), replaced(n.out(), narrow)));
+      nodes.add(
+          new Node(
+              nodes.size(),
+              n.label(),
+              n.op(),
+              replaced(n.in(), narrow),
+              replaced(n.out(), narrow)));
     }
     return new Graph(graph.name(), nodes, graph.inputs(), graph.outputs(), graph.kv());
   }

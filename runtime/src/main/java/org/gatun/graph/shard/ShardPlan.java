@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which columns of which activations a rank holds, found backwards from where they are needed:
- * attention needs whole heads, and a gated MLP may be cut anywhere that its second matrix can be cut.
- * Every other activation is whole on every rank.
+ * attention needs whole heads, and a gated MLP may be cut anywhere that its second matrix can be
+ * cut. Every other activation is whole on every rank.
  */
 final class ShardPlan {
   private final Graph graph;
@@ -65,7 +65,10 @@ final class ShardPlan {
       return new Range(rank / (world / kv), 1);
     }
     throw new GraphException(
-        kv + " KV heads go neither evenly into " + world + " ranks nor the other way round; choose"
+        kv
+            + " KV heads go neither evenly into "
+            + world
+            + " ranks nor the other way round; choose"
             + " a number of ranks that divides them or is a multiple of them");
   }
 
@@ -123,7 +126,11 @@ final class ShardPlan {
     }
     if (!r.fits(unit)) {
       throw new GraphException(
-          op.name() + " at " + n.label() + " works on groups of " + unit
+          op.name()
+              + " at "
+              + n.label()
+              + " works on groups of "
+              + unit
               + " columns that a rank would hold in part; tensor parallelism cannot split it");
     }
     need(n.in().get(0), r);
@@ -146,8 +153,14 @@ final class ShardPlan {
     }
     if (v.cols() / unit < world || v.cols() % unit != 0) {
       throw new GraphException(
-          v.name() + " has " + v.cols() + " columns in blocks of " + unit + ": too few for "
-              + world + " ranks; use fewer ranks or a format with smaller blocks");
+          v.name()
+              + " has "
+              + v.cols()
+              + " columns in blocks of "
+              + unit
+              + ": too few for "
+              + world
+              + " ranks; use fewer ranks or a format with smaller blocks");
     }
     return Range.share(v.cols(), unit, rank, world);
   }
@@ -162,8 +175,15 @@ final class ShardPlan {
         Value w = user.in().get(i);
         if (!r.fits(w.dtype().blockSize())) {
           throw new GraphException(
-              w.name() + " is " + w.dtype() + ", in blocks of " + w.dtype().blockSize()
-                  + " columns, but each of " + world + " ranks holds " + r.count()
+              w.name()
+                  + " is "
+                  + w.dtype()
+                  + ", in blocks of "
+                  + w.dtype().blockSize()
+                  + " columns, but each of "
+                  + world
+                  + " ranks holds "
+                  + r.count()
                   + "; use fewer ranks or a format with smaller blocks");
         }
       }
@@ -186,7 +206,8 @@ final class ShardPlan {
     }
     for (Value v : n.out()) {
       if (columns(v) != null) {
-        throw new GraphException(n.op().name() + " at " + n.label() + " cannot give a split result");
+        throw new GraphException(
+            n.op().name() + " at " + n.label() + " cannot give a split result");
       }
     }
   }

@@ -23,9 +23,9 @@ import org.gatun.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Splits a graph over ranks as Megatron-LM does (Shoeybi et al. 2019, arXiv 1909.08053): q, k, v, gate
- * and up by columns, o and down by rows with an all-reduce behind each, the vocabulary by rows of the
- * embedding table and of the output head. Norms are whole on every rank and stand behind the
+ * Splits a graph over ranks as Megatron-LM does (Shoeybi et al. 2019, arXiv 1909.08053): q, k, v,
+ * gate and up by columns, o and down by rows with an all-reduce behind each, the vocabulary by rows
+ * of the embedding table and of the output head. Norms are whole on every rank and stand behind the
  * all-reduce. With more ranks than KV heads, ranks share a head.
  *
  * <p>Works on what the values are used for, not on their names, so it serves every family. Run it
@@ -100,8 +100,15 @@ public final class TensorParallel {
         yield same(
             n,
             new Attention(
-                a.layer(), heads, kvHeads, a.headDim(), a.scale(), a.window(), a.softCap(),
-                a.plan(), a.lse()));
+                a.layer(),
+                heads,
+                kvHeads,
+                a.headDim(),
+                a.scale(),
+                a.window(),
+                a.softCap(),
+                a.plan(),
+                a.lse()));
       }
       case Op op -> same(n, op);
     };
@@ -119,7 +126,8 @@ public final class TensorParallel {
       return same(n, e).getFirst();
     }
     Value part =
-        out.one(n.label(), new Embed(e.scale(), e.first() + rows.from()), weight(table, rows, null));
+        out.one(
+            n.label(), new Embed(e.scale(), e.first() + rows.from()), weight(table, rows, null));
     return out.one(n.label() + ".all_reduce", new AllReduce(), part);
   }
 

@@ -37,7 +37,10 @@ public record OpCase(
     Tolerance tolerance,
     boolean product) {
 
-  /** Elements of all weights and of the inputs of all runs: what "smaller" means when a failure is shrunk. */
+  /**
+   * Elements of all weights and of the inputs of all runs: what "smaller" means when a failure is
+   * shrunk.
+   */
   public long size() {
     long elements = 0;
     for (Node n : graph.nodes()) {

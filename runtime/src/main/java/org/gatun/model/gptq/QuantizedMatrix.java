@@ -93,22 +93,17 @@ public record QuantizedMatrix(
       }
     }
     return new QuantizedMatrix(
-        in,
-        n,
-        c,
-        Nibbles.packColumns(zTo, groups, n, Nibbles.PLAIN),
-        s,
-        groupOf,
-        zerosMinusOne);
+        in, n, c, Nibbles.packColumns(zTo, groups, n, Nibbles.PLAIN), s, groupOf, zerosMinusOne);
   }
 
   /**
-   * Rows {@code from} to {@code from + count − 1} with the scales of the groups between the lowest and
-   * the highest that they use: whole groups only if the rows are sorted by group.
+   * Rows {@code from} to {@code from + count − 1} with the scales of the groups between the lowest
+   * and the highest that they use: whole groups only if the rows are sorted by group.
    */
   public QuantizedMatrix rows(int from, int count) {
     if (from % 8 != 0 || count % 8 != 0) {
-      throw new IllegalArgumentException("rows " + from + "+" + count + " cut through packed words");
+      throw new IllegalArgumentException(
+          "rows " + from + "+" + count + " cut through packed words");
     }
     int[] groups = Arrays.copyOfRange(groupOf, from, from + count);
     int low = Arrays.stream(groups).min().orElseThrow();
@@ -139,8 +134,8 @@ public record QuantizedMatrix(
   }
 
   /**
-   * {@code y[m, out] = x[m, in] · W}. Each output is summed over rows in order, whatever the number of
-   * columns: parts of a matrix give the bits of the whole.
+   * {@code y[m, out] = x[m, in] · W}. Each output is summed over rows in order, whatever the number
+   * of columns: parts of a matrix give the bits of the whole.
    */
   public void multiply(float[] x, int m, float[] y) {
     Arrays.fill(y, 0, m * out, 0);

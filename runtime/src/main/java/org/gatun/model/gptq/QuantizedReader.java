@@ -21,8 +21,8 @@ public final class QuantizedReader {
    * A GPTQ matrix: {@code qweight} [in / 8, out], {@code qzeros} [groups, out / 8], {@code scales}
    * [groups, out] and, with act-order, {@code g_idx} [in].
    *
-   * @param declaredV2 whether the checkpoint says {@code gptq_v2}; symmetric matrices are told by their
-   *     zero points instead, because the label is not reliable
+   * @param declaredV2 whether the checkpoint says {@code gptq_v2}; symmetric matrices are told by
+   *     their zero points instead, because the label is not reliable
    * @throws ModelFormatException if parts are missing or do not fit
    */
   public static QuantizedMatrix gptq(WeightSource weights, String prefix, boolean declaredV2) {
@@ -41,8 +41,8 @@ public final class QuantizedReader {
   }
 
   /**
-   * An AWQ matrix: {@code qweight} [in, out / 8] packed along columns in AWQ's order, {@code qzeros}
-   * [groups, out / 8] likewise, {@code scales} [groups, out].
+   * An AWQ matrix: {@code qweight} [in, out / 8] packed along columns in AWQ's order, {@code
+   * qzeros} [groups, out / 8] likewise, {@code scales} [groups, out].
    *
    * @throws ModelFormatException if parts are missing or do not fit
    */

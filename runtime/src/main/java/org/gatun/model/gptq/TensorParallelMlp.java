@@ -121,15 +121,15 @@ public final class TensorParallelMlp {
     t = stop(Stage.FIRST_PRODUCTS, t);
     float[] slice =
         switch (layout) {
-      case TP_AWARE -> h;
-      case LOCAL_SORT -> {
-        float[] own = new float[m * part];
-        Permutation.gatherColumns(h, m, part, hiddenOrder(), own);
-        long unused = stop(Stage.PERMUTE, t);
-        yield own;
-      }
-      case NAIVE -> gathered(h, m, part);
-    };
+          case TP_AWARE -> h;
+          case LOCAL_SORT -> {
+            float[] own = new float[m * part];
+            Permutation.gatherColumns(h, m, part, hiddenOrder(), own);
+            long unused = stop(Stage.PERMUTE, t);
+            yield own;
+          }
+          case NAIVE -> gathered(h, m, part);
+        };
     t = System.nanoTime();
     down.multiply(slice, m, y);
     long unused = stop(Stage.SECOND_PRODUCT, t);

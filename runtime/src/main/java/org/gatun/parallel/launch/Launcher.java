@@ -19,9 +19,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Starts one process per rank and keeps them one job: rank 0's standard output alone passes, standard
- * error is marked with the rank line by line, standard input goes to all. When a rank fails the
- * others get a moment to say why and are then ended; the first failing code is the job's.
+ * Starts one process per rank and keeps them one job: rank 0's standard output alone passes,
+ * standard error is marked with the rank line by line, standard input goes to all. When a rank
+ * fails the others get a moment to say why and are then ended; the first failing code is the job's.
  */
 public final class Launcher {
   private static final long GRACE_MILLIS = 2500;
@@ -147,7 +147,9 @@ public final class Launcher {
   }
 
   private static String ended(int code) {
-    return code > 128 && code < 160 ? "was killed by signal " + (code - 128) : "failed with code " + code;
+    return code > 128 && code < 160
+        ? "was killed by signal " + (code - 128)
+        : "failed with code " + code;
   }
 
   private Process start(int local) throws IOException {
@@ -175,7 +177,8 @@ public final class Launcher {
     }
     waitForAll(TERMINATE_MILLIS);
     for (Process p : processes) {
-      // Destroying a process that has ended would close its streams, and the last log lines with them.
+      // Destroying a process that has ended would close its streams, and the last log lines with
+      // them.
       if (p.isAlive()) {
         Process unused = p.destroyForcibly();
       }
@@ -211,8 +214,7 @@ public final class Launcher {
             });
   }
 
-  private static void copyOut(InputStream in, @Nullable PrintStream out)
-      throws IOException {
+  private static void copyOut(InputStream in, @Nullable PrintStream out) throws IOException {
     byte[] buffer = new byte[8192];
     for (int n; (n = in.read(buffer)) >= 0; ) {
       if (out != null) {

@@ -80,8 +80,7 @@ final class MpiCommunicator implements Communicator {
       MemorySegment all = scratch.asSlice(part);
       startClock();
       stopClock(
-          "MPI_Allgather",
-          mpi_h.MPI_Allgather(scratch, count, bytes, all, count, bytes, world));
+          "MPI_Allgather", mpi_h.MPI_Allgather(scratch, count, bytes, all, count, bytes, world));
       for (int r = 0; r < worldSize(); r++) {
         MemorySegment.copy(all, (long) r * count, receive, r * n + at, count);
       }
@@ -181,7 +180,12 @@ final class MpiCommunicator implements Communicator {
         end(
             new CommunicatorException(
                 rank(),
-                "waited " + limit / 1_000_000 + " ms in " + current + " #" + calls
+                "waited "
+                    + limit / 1_000_000
+                    + " ms in "
+                    + current
+                    + " #"
+                    + calls
                     + " for a rank that did not arrive (hung?)"));
       }
     }

@@ -14,8 +14,8 @@ import org.gatun.parallel.CommunicatorProvider;
 import org.gatun.parallel.GroupSpec;
 
 /**
- * {@code mpi}: ranks that an MPI launcher started. Rank and size must be MPI's own. MPI starts once in
- * the life of a process, so there is one communicator per process.
+ * {@code mpi}: ranks that an MPI launcher started. Rank and size must be MPI's own. MPI starts once
+ * in the life of a process, so there is one communicator per process.
  */
 public final class MpiProvider implements CommunicatorProvider {
   private static final int PROTOCOL = 1;
@@ -84,8 +84,14 @@ public final class MpiProvider implements CommunicatorProvider {
       } else if (theirs.get(ValueLayout.JAVA_INT, 4) != r
           || theirs.get(ValueLayout.JAVA_INT, 8) != size) {
         problem =
-            "was started as rank " + theirs.get(ValueLayout.JAVA_INT, 4) + " of "
-                + theirs.get(ValueLayout.JAVA_INT, 8) + ", MPI says " + r + " of " + size;
+            "was started as rank "
+                + theirs.get(ValueLayout.JAVA_INT, 4)
+                + " of "
+                + theirs.get(ValueLayout.JAVA_INT, 8)
+                + ", MPI says "
+                + r
+                + " of "
+                + size;
       } else if (!identity(theirs).equals(identity(all))) {
         problem = "runs [" + identity(theirs) + "] but rank 0 runs [" + identity(all) + "]";
       }
@@ -98,8 +104,7 @@ public final class MpiProvider implements CommunicatorProvider {
   }
 
   private static String identity(MemorySegment record) {
-    int length =
-        Math.clamp(record.get(ValueLayout.JAVA_INT, 12), 0, GroupSpec.MAX_IDENTITY_BYTES);
+    int length = Math.clamp(record.get(ValueLayout.JAVA_INT, 12), 0, GroupSpec.MAX_IDENTITY_BYTES);
     return new String(
         record.asSlice(16, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
   }

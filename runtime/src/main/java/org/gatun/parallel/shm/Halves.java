@@ -35,7 +35,9 @@ final class Halves {
     return narrow(rounded.blend(nan, f.test(VectorOperators.IS_NAN).cast(INTS)));
   }
 
-  /** Shifted into f32's fields, the exponent is 112 too small: multiplying also fixes subnormals. */
+  /**
+   * Shifted into f32's fields, the exponent is 112 too small: multiplying also fixes subnormals.
+   */
   static FloatVector fromF16(ShortVector h) {
     IntVector bits = widen(h);
     IntVector sign = bits.and(0x8000).lanewise(LSHL, 16);
@@ -54,8 +56,7 @@ final class Halves {
     IntVector odd = magnitude.lanewise(LSHR, 13).and(1);
     IntVector normal = magnitude.sub(112 << 23).add(0xfff).add(odd).lanewise(LSHR, 13);
     // Subnormal halves: adding 0.5 leaves multiples of 2^-24 in the low mantissa bits, rounded.
-    IntVector tiny =
-        magnitude.reinterpretAsFloats().add(0.5f).reinterpretAsInts().sub(0x3f000000);
+    IntVector tiny = magnitude.reinterpretAsFloats().add(0.5f).reinterpretAsInts().sub(0x3f000000);
     IntVector h = normal.blend(tiny, magnitude.compare(VectorOperators.LT, 113 << 23));
     h = h.min(0x7c00);
     IntVector nan = magnitude.lanewise(LSHR, 13).and(0x3ff).or(0x7e00);

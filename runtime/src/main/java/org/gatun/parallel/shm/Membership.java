@@ -41,8 +41,12 @@ final class Membership {
         throw failed(
             region,
             missing.isEmpty() ? 0 : missing.getFirst(),
-            "did not join group " + spec.job() + " in " + spec.joinTimeout().toSeconds()
-                + " s; missing ranks " + missing);
+            "did not join group "
+                + spec.job()
+                + " in "
+                + spec.joinTimeout().toSeconds()
+                + " s; missing ranks "
+                + missing);
       }
       Region.pause(2);
       if (Thread.currentThread().isInterrupted()) {

@@ -47,8 +47,7 @@ final class Processes {
           BitSet listed = new BitSet();
           for (String part : line.substring(line.indexOf(':') + 1).strip().split(",")) {
             String[] ends = part.split("-");
-            listed.set(
-                Integer.parseInt(ends[0]), Integer.parseInt(ends[ends.length - 1]) + 1);
+            listed.set(Integer.parseInt(ends[0]), Integer.parseInt(ends[ends.length - 1]) + 1);
           }
           return listed.cardinality() <= processors ? listed : cores;
         }

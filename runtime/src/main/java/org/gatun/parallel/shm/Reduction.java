@@ -100,7 +100,8 @@ public final class Reduction {
       MemorySegment a, long aAt, MemorySegment b, long bAt, MemorySegment out, long outAt, long n) {
     long i = 0;
     for (; i <= n - LANES; i += LANES) {
-      FloatVector sum = Halves.fromF16(half(a, aAt + 2 * i)).add(Halves.fromF16(half(b, bAt + 2 * i)));
+      FloatVector sum =
+          Halves.fromF16(half(a, aAt + 2 * i)).add(Halves.fromF16(half(b, bAt + 2 * i)));
       Halves.toF16(sum).intoMemorySegment(out, outAt + 2 * i, ORDER);
     }
     for (; i < n; i++) {

@@ -214,8 +214,8 @@ final class Region {
   }
 
   String identity(int rank) {
-    return text(record(rank) + IDENTITY_LENGTH, record(rank) + IDENTITY,
-        GroupSpec.MAX_IDENTITY_BYTES);
+    return text(
+        record(rank) + IDENTITY_LENGTH, record(rank) + IDENTITY, GroupSpec.MAX_IDENTITY_BYTES);
   }
 
   long heartbeat(int rank) {

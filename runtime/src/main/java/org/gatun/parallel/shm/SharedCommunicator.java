@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Collectives over a {@link Region}. A message goes in pieces of at most one slot; successive
- * pieces use a rank's two slots in turn. No meeting is needed after the last read of a piece: a slot
- * is written again only after every rank has arrived at the piece in between, hence finished
+ * pieces use a rank's two slots in turn. No meeting is needed after the last read of a piece: a
+ * slot is written again only after every rank has arrived at the piece in between, hence finished
  * reading this one.
  */
 final class SharedCommunicator implements Communicator {
@@ -330,7 +330,9 @@ final class SharedCommunicator implements Communicator {
     }
   }
 
-  /** Call (8 bits), element type or root (16), bytes (40), compared between ranks at each meeting. */
+  /**
+   * Call (8 bits), element type or root (16), bytes (40), compared between ranks at each meeting.
+   */
   private static long describe(Call call, int detail, long bytes) {
     return (long) call.ordinal() << 56 | (long) detail << 40 | (bytes & 0xff_ffff_ffffL);
   }

@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * removed, so nothing stays behind however the ranks end.
  *
  * <p>The control part comes first and alone, so that a mount without room for the data can still
- * carry the message. Data pages are written, not only reserved, before anyone maps them: a full mount
- * is then an I/O error here and not a SIGBUS later.
+ * carry the message. Data pages are written, not only reserved, before anyone maps them: a full
+ * mount is then an I/O error here and not a SIGBUS later.
  */
 public final class SharedMemoryProvider implements CommunicatorProvider {
   static final long SLOT_BYTES = 1 << 20;
@@ -71,8 +71,7 @@ public final class SharedMemoryProvider implements CommunicatorProvider {
     try {
       return spec.rank() == 0 ? create(path, spec) : attach(path, spec);
     } catch (IOException e) {
-      throw new CommunicatorException(
-          spec.rank(), "shared memory " + path + ": " + e.getMessage());
+      throw new CommunicatorException(spec.rank(), "shared memory " + path + ": " + e.getMessage());
     } finally {
       // Formed or failed, the name has done its work.
       if (spec.rank() == 0) {
@@ -138,8 +137,8 @@ public final class SharedMemoryProvider implements CommunicatorProvider {
     return form(path, file, region, spec, Region.bytes(world, slot));
   }
 
-  private Communicator form(
-      Path path, FileChannel file, Region control, GroupSpec spec, long total) throws IOException {
+  private Communicator form(Path path, FileChannel file, Region control, GroupSpec spec, long total)
+      throws IOException {
     Watchdog watchdog = new Watchdog(control, spec);
     watchdog.start();
     try {
@@ -156,8 +155,7 @@ public final class SharedMemoryProvider implements CommunicatorProvider {
       Region region = new Region(map(file, total), control.world(), control.slotBytes());
       region.setState(spec.rank(), Region.MAPPED);
       Membership.await(region, spec, () -> region.allReached(Region.MAPPED));
-      return new SharedCommunicator(
-          region, spec, SharedMemoryCost.DEFAULT, null, watchdog::close);
+      return new SharedCommunicator(region, spec, SharedMemoryCost.DEFAULT, null, watchdog::close);
     } catch (IOException | RuntimeException e) {
       watchdog.close();
       delete(path);

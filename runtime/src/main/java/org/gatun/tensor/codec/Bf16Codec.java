@@ -27,7 +27,9 @@ final class Bf16Codec implements BlockCodec.Encoder {
     int bits = Float.floatToRawIntBits(src[srcOff]);
     // Round to nearest, ties to even; a NaN must not round up to infinity.
     int rounded =
-        Float.isNaN(src[srcOff]) ? (bits >>> 16) | 0x40 : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16;
+        Float.isNaN(src[srcOff])
+            ? (bits >>> 16) | 0x40
+            : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16;
     dst.set(Bytes.SHORT, offset, (short) rounded);
   }
 }

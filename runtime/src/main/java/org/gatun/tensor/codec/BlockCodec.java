@@ -5,7 +5,8 @@ import org.gatun.tensor.DType;
 
 /**
  * The layout of one format, as code. Decoding follows the order of operations of the ggml reference
- * in f32, so that values agree to the last bit. Blocks need no alignment. Stateless and thread-safe.
+ * in f32, so that values agree to the last bit. Blocks need no alignment. Stateless and
+ * thread-safe.
  */
 public interface BlockCodec {
   DType dtype();

@@ -6,8 +6,8 @@ import java.util.random.RandomGenerator;
 import org.gatun.tensor.DType;
 
 /**
- * Random blocks that are valid in their format: any bits for the codes, small finite scales. The values have a mean
- * near zero and about the wanted deviation. Equal generators give equal bytes.
+ * Random blocks that are valid in their format: any bits for the codes, small finite scales. The
+ * values have a mean near zero and about the wanted deviation. Equal generators give equal bytes.
  */
 public final class RandomBlocks {
   /**
@@ -47,7 +47,8 @@ public final class RandomBlocks {
    */
   public static void fill(DType dtype, MemorySegment dst, RandomGenerator random, float deviation) {
     if (dst.byteSize() % dtype.blockBytes() != 0) {
-      throw new IllegalArgumentException(dst.byteSize() + " bytes are not whole blocks of " + dtype);
+      throw new IllegalArgumentException(
+          dst.byteSize() + " bytes are not whole blocks of " + dtype);
     }
     if (dtype.isQuantized()) {
       fillQuantized(dtype, dst, random, deviation);

@@ -1,4 +1,6 @@
-/** One codec per element format: how its blocks are laid out, decoded and, where simple, encoded. */
+/**
+ * One codec per element format: how its blocks are laid out, decoded and, where simple, encoded.
+ */
 @NullMarked
 package org.gatun.tensor.codec;
 

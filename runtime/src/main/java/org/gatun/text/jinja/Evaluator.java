@@ -48,7 +48,9 @@ final class Evaluator {
         Object target = evaluate(function, scope);
         if (!(target instanceof Callable callable)) {
           throw Values.error(
-              (target instanceof Undefined(String name) ? "'" + name + "'" : Values.typeName(target))
+              (target instanceof Undefined(String name)
+                      ? "'" + name + "'"
+                      : Values.typeName(target))
                   + " is not a function");
         }
         yield callable.call(all(arguments.positional(), scope), named(arguments, scope));
@@ -62,8 +64,7 @@ final class Evaluator {
       case Expr.Test(Expr value, String name, Arguments arguments) ->
           Tests.test(name, evaluate(value, scope), all(arguments.positional(), scope), budget);
       case Expr.Not(Expr value) -> !Values.truth(evaluate(value, scope));
-      case Expr.Negate(Expr value) ->
-          Arithmetic.binary("-", 0L, evaluate(value, scope), budget);
+      case Expr.Negate(Expr value) -> Arithmetic.binary("-", 0L, evaluate(value, scope), budget);
       case Expr.Binary(String operator, Expr left, Expr right) ->
           Arithmetic.binary(operator, evaluate(left, scope), evaluate(right, scope), budget);
       case Expr.And(Expr left, Expr right) -> {

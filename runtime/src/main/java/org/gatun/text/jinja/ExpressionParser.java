@@ -45,8 +45,7 @@ final class ExpressionParser {
     Expr value = parseWithoutCondition();
     while (tokens.acceptName("if")) {
       Expr condition = parseWithoutCondition();
-      value =
-          new Expr.Conditional(condition, value, tokens.acceptName("else") ? parse() : null);
+      value = new Expr.Conditional(condition, value, tokens.acceptName("else") ? parse() : null);
     }
     depth--;
     return value;

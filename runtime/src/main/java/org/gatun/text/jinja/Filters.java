@@ -17,8 +17,7 @@ final class Filters {
   }
 
   /** Arguments by position or name. */
-  private record Given(
-      List<@Nullable Object> positional, Map<String, @Nullable Object> named) {
+  private record Given(List<@Nullable Object> positional, Map<String, @Nullable Object> named) {
     boolean has(int i, String name) {
       return i < positional.size() || named.containsKey(name);
     }
@@ -101,7 +100,8 @@ final class Filters {
       case "sum" -> sum(value, args);
       case "min", "max" -> extreme(value, name.equals("max"));
       case "attr" ->
-          Members.attribute(value, Values.string(args.get(0, "name", null), "the attribute"), budget);
+          Members.attribute(
+              value, Values.string(args.get(0, "name", null), "the attribute"), budget);
       default -> throw Values.error("unsupported filter '" + name + "'");
     };
   }
@@ -188,7 +188,8 @@ final class Filters {
     }
   }
 
-  private void sortBy(List<@Nullable Object> items, @Nullable Object attribute, boolean fold, boolean reverse)
+  private void sortBy(
+      List<@Nullable Object> items, @Nullable Object attribute, boolean fold, boolean reverse)
       throws TextFormatException {
     java.util.Comparator<@Nullable Object> order =
         (a, b) -> {
@@ -369,7 +370,8 @@ final class Filters {
   private Object sum(@Nullable Object value, Given args) throws TextFormatException {
     Object attribute = args.get(0, "attribute", null);
     Object total = args.get(1, "start", 0L);
-    for (Object item : attribute == null ? Values.items(value, budget) : mapped(value, attribute, null)) {
+    for (Object item :
+        attribute == null ? Values.items(value, budget) : mapped(value, attribute, null)) {
       total = Arithmetic.binary("+", total, item, budget);
     }
     return total == null ? 0L : total;

@@ -24,7 +24,10 @@ final class Globals {
           namespace.attributes.putAll(named);
           return namespace;
         });
-    function(scope, "dict", (args, named) -> new LinkedHashMap<@Nullable Object, @Nullable Object>(named));
+    function(
+        scope,
+        "dict",
+        (args, named) -> new LinkedHashMap<@Nullable Object, @Nullable Object>(named));
     function(
         scope,
         "raise_exception",

@@ -48,8 +48,7 @@ final class Interpreter {
     return Flow.NEXT;
   }
 
-  private Flow run(Statement statement, Scope scope, StringBuilder out)
-      throws TextFormatException {
+  private Flow run(Statement statement, Scope scope, StringBuilder out) throws TextFormatException {
     budget.step();
     switch (statement) {
       case Statement.Text(String text) -> write(text, out);
@@ -93,8 +92,7 @@ final class Interpreter {
   }
 
   private void run(Statement.For loop, Scope scope, StringBuilder out) throws TextFormatException {
-    List<@Nullable Object> items =
-        Values.items(evaluate(loop.items(), scope, loop.line()), budget);
+    List<@Nullable Object> items = Values.items(evaluate(loop.items(), scope, loop.line()), budget);
     if (loop.condition() != null) {
       List<@Nullable Object> kept = new ArrayList<>();
       for (Object item : items) {

@@ -29,7 +29,8 @@ sealed interface Statement {
 
   record SetBlock(Target target, List<Statement> body, int line) implements Statement {}
 
-  record Macro(String name, List<String> parameters, List<@Nullable Expr> defaults, List<Statement> body)
+  record Macro(
+      String name, List<String> parameters, List<@Nullable Expr> defaults, List<Statement> body)
       implements Statement {}
 
   record With(List<String> names, List<Expr> values, List<Statement> body, int line)

@@ -116,8 +116,7 @@ final class StringMethods {
     if (set.length() > 1000) {
       throw Values.error("strip() of more than 1000 kinds of characters");
     }
-    IntPredicate strips =
-        chars == null ? StringMethods::isSpace : c -> set.indexOf(c) >= 0;
+    IntPredicate strips = chars == null ? StringMethods::isSpace : c -> set.indexOf(c) >= 0;
     int from = 0;
     int to = s.length();
     while (left && from < to && strips.test(s.codePointAt(from))) {
@@ -153,7 +152,8 @@ final class StringMethods {
   private static boolean affix(String s, List<@Nullable Object> args, boolean start)
       throws TextFormatException {
     Object what = Members.argument(args, 0, "startswith()");
-    List<?> options = what instanceof List<?> list ? list : List.of(Values.string(what, "an affix"));
+    List<?> options =
+        what instanceof List<?> list ? list : List.of(Values.string(what, "an affix"));
     for (Object option : options) {
       String affix = Values.string(option, "an affix");
       if (start ? s.startsWith(affix) : s.endsWith(affix)) {
@@ -225,7 +225,8 @@ final class StringMethods {
     java.util.Collections.reverse(parts);
   }
 
-  private static void splitSpaces(String s, long most, boolean right, List<@Nullable Object> parts) {
+  private static void splitSpaces(
+      String s, long most, boolean right, List<@Nullable Object> parts) {
     // Begin and end of each word.
     List<int[]> words = new ArrayList<>();
     for (int i = 0; i < s.length(); i++) {

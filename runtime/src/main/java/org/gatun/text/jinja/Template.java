@@ -24,7 +24,8 @@ public final class Template {
    */
   public static Template parse(String source) throws TextFormatException {
     if (source.length() > MAX_SOURCE) {
-      throw new TextFormatException("the chat template is larger than " + MAX_SOURCE + " characters");
+      throw new TextFormatException(
+          "the chat template is larger than " + MAX_SOURCE + " characters");
     }
     return new Template(Parser.parse(source));
   }

@@ -30,8 +30,7 @@ final class Tests {
               || value instanceof Map
               || value instanceof String
               || value instanceof Undefined;
-      case "sequence" ->
-          value instanceof List || value instanceof Map || value instanceof String;
+      case "sequence" -> value instanceof List || value instanceof Map || value instanceof String;
       case "callable" -> value instanceof Callable;
       case "odd" -> (Values.integer(value, "what is tested for odd") & 1) == 1;
       case "even" -> (Values.integer(value, "what is tested for even") & 1) == 0;

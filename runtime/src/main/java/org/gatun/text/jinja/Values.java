@@ -10,8 +10,8 @@ import org.gatun.text.TextFormatException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Python's rules for the values of a template: null (None), {@link Undefined}, Boolean, Long, Double,
- * String, List, Map, {@link Namespace} and {@link Callable}.
+ * Python's rules for the values of a template: null (None), {@link Undefined}, Boolean, Long,
+ * Double, String, List, Map, {@link Namespace} and {@link Callable}.
  */
 final class Values {
   private static final int MAX_INPUT_DEPTH = 100;

@@ -142,7 +142,10 @@ final class Writer {
     }
     String digits = java.substring(0, e);
     digits = digits.endsWith(".0") ? digits.substring(0, digits.length() - 2) : digits;
-    return digits + (exponent < 0 ? "e-" : "e+") + (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
+    return digits
+        + (exponent < 0 ? "e-" : "e+")
+        + (Math.abs(exponent) < 10 ? "0" : "")
+        + Math.abs(exponent);
   }
 
   private void quoted(String s) throws TextFormatException {

@@ -34,7 +34,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What a program promises beyond single ops: bits that do not depend on the batch, and the repacked file. */
+/**
+ * What a program promises beyond single ops: bits that do not depend on the batch, and the repacked
+ * file.
+ */
 class JvmProgramTest {
   private static final StepLimits LIMITS = new StepLimits(64, 4, 4, 1024);
   private static final int WIDTH = 4 * 64;
@@ -87,7 +90,10 @@ class JvmProgramTest {
     try (Step step = p.newStep()) {
       step.clear();
       step.add(kv, new int[count], Sampling.GREEDY);
-      p.input("x", MemorySegment.ofArray(java.util.Arrays.copyOfRange(x, from * WIDTH, (from + count) * WIDTH)));
+      p.input(
+          "x",
+          MemorySegment.ofArray(
+              java.util.Arrays.copyOfRange(x, from * WIDTH, (from + count) * WIDTH)));
       p.run(step);
       step.commit();
       int[] bits = new int[count * 40];
@@ -114,7 +120,9 @@ class JvmProgramTest {
         int[] together = run(p, many, x, at, 64);
         for (int i = 0; i < 64; i++) {
           int[] alone = run(p, one, x, at + i, 1);
-          assertThat(alone).as("row %d", at + i).containsExactly(java.util.Arrays.copyOfRange(together, i * 40, i * 40 + 40));
+          assertThat(alone)
+              .as("row %d", at + i)
+              .containsExactly(java.util.Arrays.copyOfRange(together, i * 40, i * 40 + 40));
         }
       }
     }
@@ -133,7 +141,8 @@ class JvmProgramTest {
       int[] want = run(exact, one, x, 0, 64);
       int[] got = run(small, two, x, 0, 64);
       for (int i = 0; i < want.length; i++) {
-        assertThat(Float.intBitsToFloat(got[i])).isCloseTo(Float.intBitsToFloat(want[i]), within(0.02f));
+        assertThat(Float.intBitsToFloat(got[i]))
+            .isCloseTo(Float.intBitsToFloat(want[i]), within(0.02f));
       }
     }
   }

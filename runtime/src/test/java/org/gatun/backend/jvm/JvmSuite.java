@@ -9,14 +9,18 @@ import org.gatun.graph.spec.OpSpec;
 import org.gatun.graph.spec.OpSpecs;
 import org.gatun.tensor.DType;
 
-/** The op suite in a JVM of its own, so that the vector width can be forced. Arguments: {@code quick|full [id part]}. */
+/**
+ * The op suite in a JVM of its own, so that the vector width can be forced. Arguments: {@code
+ * quick|full [id part]}.
+ */
 public final class JvmSuite {
   private JvmSuite() {}
 
   /** Prints what fails; exits with 1 if anything does. */
   public static void main(String[] args) {
     boolean full = args[0].equals("full");
-    CaseRequest request = new CaseRequest(full, 42, Stream.of(DType.values()).filter(DType::isWeight).toList());
+    CaseRequest request =
+        new CaseRequest(full, 42, Stream.of(DType.values()).filter(DType::isWeight).toList());
     int passed = 0;
     int failed = 0;
     try (var backend = new JvmBackendProvider().open(new BackendOptions("", 2))) {

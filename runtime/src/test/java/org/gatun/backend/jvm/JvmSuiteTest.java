@@ -9,7 +9,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The op suite on every vector width, each in a JVM of its own: the width is a constant of the process. */
+/**
+ * The op suite on every vector width, each in a JVM of its own: the width is a constant of the
+ * process.
+ */
 class JvmSuiteTest {
   @ParameterizedTest(name = "{0} bits")
   @ValueSource(ints = {128, 256, 512})

@@ -8,8 +8,9 @@ import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 
 /**
- * Rates of the kernels alone: GB/s of weights for one row, GFLOP/s for many. Run with the test class path:
- * {@code KernelBench vector|matrix|gemm [format…]}. Weights rotate over 512 MiB, so that no cache holds them.
+ * Rates of the kernels alone: GB/s of weights for one row, GFLOP/s for many. Run with the test
+ * class path: {@code KernelBench vector|matrix|gemm [format…]}. Weights rotate over 512 MiB, so
+ * that no cache holds them.
  */
 public final class KernelBench {
   private static final int COLS = 1024;
@@ -58,7 +59,8 @@ public final class KernelBench {
       long start = System.nanoTime();
       int times = 20;
       for (int i = 0; i < times; i++) {
-        Gemm.tiles(a, 4 * 640, 512, b, 64, Lanes.N == 16 ? 64 * 640 : 4 * Lanes.N, 640, c, 128, false);
+        Gemm.tiles(
+            a, 4 * 640, 512, b, 64, Lanes.N == 16 ? 64 * 640 : 4 * Lanes.N, 640, c, 128, false);
       }
       double s = (System.nanoTime() - start) / 1e9;
       print("gemm", "F32", 2.0 * 512 * 2 * Lanes.N * 640 * times / s / 1e9, "GFLOP/s, one thread");
@@ -79,7 +81,14 @@ public final class KernelBench {
       for (int i = 0; i < copies; i++) {
         execs[i] =
             new MatMulExec(
-                pool, scratch, org.gatun.graph.Dim.of(1), 1, x, new PackedWeight[] {all[i]}, new long[1], new long[] {y});
+                pool,
+                scratch,
+                org.gatun.graph.Dim.of(1),
+                1,
+                x,
+                new PackedWeight[] {all[i]},
+                new long[1],
+                new long[] {y});
       }
       scratch.allocate(arena);
       double best = 0;
@@ -107,7 +116,14 @@ public final class KernelBench {
       Scratch scratch = new Scratch(pool.workers());
       MatMulExec e =
           new MatMulExec(
-              pool, scratch, org.gatun.graph.Dim.of(rows), rows, x, new PackedWeight[] {w}, new long[1], new long[] {y});
+              pool,
+              scratch,
+              org.gatun.graph.Dim.of(rows),
+              rows,
+              x,
+              new PackedWeight[] {w},
+              new long[1],
+              new long[] {y});
       scratch.allocate(arena);
       double best = 0;
       for (int round = 0; round < 12; round++) {
@@ -138,6 +154,7 @@ public final class KernelBench {
   }
 
   private static void print(String what, String type, double rate, String unit) {
-    System.out.printf(Locale.ROOT, "%d bits %s %-6s %7.1f %s%n", Lanes.BITS, what, type, rate, unit);
+    System.out.printf(
+        Locale.ROOT, "%d bits %s %-6s %7.1f %s%n", Lanes.BITS, what, type, rate, unit);
   }
 }

@@ -67,16 +67,13 @@ class TensorParallelTest {
       for (int i = 0; i < whole.logits().size(); i++) {
         assertThat(part.logits().get(i)).hasSameSizeAs(whole.logits().get(i));
         for (int k = 0; k < part.logits().get(i).length; k++) {
-          assertThat(part.logits().get(i)[k])
-              .isCloseTo(
-                  whole.logits().get(i)[k], within(2e-4f));
+          assertThat(part.logits().get(i)[k]).isCloseTo(whole.logits().get(i)[k], within(2e-4f));
         }
       }
     }
   }
 
-  private static Answer answer(
-      String backendName, TinyModel model, @Nullable Communicator group) {
+  private static Answer answer(String backendName, TinyModel model, @Nullable Communicator group) {
     TinyModel.Built built = model.build();
     Graph graph = built.graph();
     WeightSource weights = built.weights();
@@ -128,8 +125,10 @@ class TensorParallelTest {
   void hiddenWidthIsCutAtBlocks() {
     // 3 blocks of 32 over 2 ranks: 1 and 2 blocks.
     Graph graph = splitDown(DType.Q8_0, 96);
-    assertThat(TensorParallel.shard(graph, 0, 2).graph().print()).contains("blk.0.ffn_gate.weight[rows 0+32]");
-    assertThat(TensorParallel.shard(graph, 1, 2).graph().print()).contains("blk.0.ffn_down.weight[cols 32+64]");
+    assertThat(TensorParallel.shard(graph, 0, 2).graph().print())
+        .contains("blk.0.ffn_gate.weight[rows 0+32]");
+    assertThat(TensorParallel.shard(graph, 1, 2).graph().print())
+        .contains("blk.0.ffn_down.weight[cols 32+64]");
   }
 
   @Test

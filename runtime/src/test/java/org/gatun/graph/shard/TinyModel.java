@@ -98,7 +98,8 @@ record TinyModel(
 
   private Value product(
       GraphBuilder g, RandomTensors w, Value x, String name, int rows, boolean bias) {
-    List<Value> in = new ArrayList<>(List.of(x, weight(g, w, name + ".weight", type, rows, x.cols())));
+    List<Value> in =
+        new ArrayList<>(List.of(x, weight(g, w, name + ".weight", type, rows, x.cols())));
     if (bias) {
       in.add(weight(g, w, name + ".bias", DType.F32, 1, rows));
     }
@@ -117,5 +118,4 @@ record TinyModel(
     }
     return v;
   }
-
 }

@@ -91,7 +91,8 @@ class GgufFileTest {
       assertThat(file.weight("q").rows()).isEqualTo(2);
       assertThat(file.tensors()).allMatch(x -> x.offset() % 32 == 0);
       assertThat(file.has("absent")).isFalse();
-      assertThatThrownBy(() -> file.weight("absent")).hasMessageContaining("no tensor named absent");
+      assertThatThrownBy(() -> file.weight("absent"))
+          .hasMessageContaining("no tensor named absent");
     }
   }
 
@@ -120,7 +121,8 @@ class GgufFileTest {
       assertThatThrownBy(() -> meta.size("b"))
           .isInstanceOf(ModelFormatException.class)
           .hasMessageEndingWith("the metadata lacks b");
-      assertThatThrownBy(() -> meta.string("a.count")).hasMessageContaining("a.count must be a string");
+      assertThatThrownBy(() -> meta.string("a.count"))
+          .hasMessageContaining("a.count must be a string");
       assertThatThrownBy(() -> meta.size("a.long")).hasMessageContaining("a.long is 1099511627776");
     }
   }
@@ -149,8 +151,7 @@ class GgufFileTest {
             out -> {
               FileChannel file = (FileChannel) out;
               file.position(file.position() + 4 * n - 4);
-              file.write(
-                  ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, 2.5f));
+              file.write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, 2.5f));
             })
         .write(path, done -> {});
     try (GgufFile file = GgufFile.open(path)) {
@@ -178,7 +179,8 @@ class GgufFileTest {
     byte[] whole = Files.readAllBytes(path);
     for (int length = 1; length < whole.length; length++) {
       Files.write(path, java.util.Arrays.copyOf(whole, length));
-      assertThat(error(path)).containsAnyOf("ends inside its header", "cut short", "not a GGUF", "outside the file");
+      assertThat(error(path))
+          .containsAnyOf("ends inside its header", "cut short", "not a GGUF", "outside the file");
     }
   }
 
@@ -187,8 +189,10 @@ class GgufFileTest {
     assertThat(errorAfter(b -> b.putLong(8, -1)))
         .startsWith("the number of tensors is 18446744073709551615; at most");
     assertThat(errorAfter(b -> b.putLong(8, 1000))).startsWith("the file ends inside its header");
-    assertThat(errorAfter(b -> b.putLong(16, 1L << 40))).startsWith("the number of metadata pairs is");
-    assertThat(errorAfter(b -> b.putLong(24, 1L << 62))).startsWith("the length of a metadata key is");
+    assertThat(errorAfter(b -> b.putLong(16, 1L << 40)))
+        .startsWith("the number of metadata pairs is");
+    assertThat(errorAfter(b -> b.putLong(24, 1L << 62)))
+        .startsWith("the length of a metadata key is");
     // "a.ints" is followed by: type 9 (array), element type, length.
     assertThat(errorAfter(b -> b.putLong(find(b, "a.ints") + 14, 1L << 40)))
         .startsWith("the length of a.ints is 1099511627776; at most");
@@ -207,7 +211,8 @@ class GgufFileTest {
     assertThat(errorAfter(b -> b.putLong(tensorT(b) + 4, 1L << 58).putLong(tensorT(b) + 12, 64)))
         .startsWith("tensor t has an impossible dimension");
     assertThat(errorAfter(b -> b.putInt(tensorT(b) + 20, 16)))
-        .startsWith("tensor t has the type IQ2_XXS, which Gatun does not read; supported: F32, F16");
+        .startsWith(
+            "tensor t has the type IQ2_XXS, which Gatun does not read; supported: F32, F16");
     assertThat(errorAfter(b -> b.putInt(tensorT(b) + 20, -7)))
         .contains("has the type number 4294967289");
     assertThat(errorAfter(b -> b.putInt(tensorT(b) + 20, 8)))

@@ -18,7 +18,10 @@ final class TensorParallelMlpBench {
     int scale = Integer.parseInt(args[0]);
     int warm = Integer.parseInt(args[1]);
     int rounds = Integer.parseInt(args[2]);
-    System.out.println("| model / " + scale + " | TP | M | layout | median ms | p95 ms | products | all-gather | permute | all-reduce | KiB sent |");
+    System.out.println(
+        "| model / "
+            + scale
+            + " | TP | M | layout | median ms | p95 ms | products | all-gather | permute | all-reduce | KiB sent |");
     System.out.println("|---|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     shape("Llama-70B", 8192 / scale, 28672 / scale, warm, rounds);
     shape("Granite-20B", 6144 / scale, 24576 / scale, warm, rounds);
@@ -39,8 +42,7 @@ final class TensorParallelMlpBench {
                       TensorParallelMlp[] mlps = new TensorParallelMlp[layouts.length];
                       for (int l = 0; l < mlps.length; l++) {
                         mlps[l] =
-                            new TensorParallelMlp(
-                                layouts[l], c, Activation.SILU, gate, up, down);
+                            new TensorParallelMlp(layouts[l], c, Activation.SILU, gate, up, down);
                       }
                       double[][] ms = new double[layouts.length][rounds];
                       float[] x = new float[m * width];
@@ -74,13 +76,22 @@ final class TensorParallelMlpBench {
       int n = ms[l].length;
       Arrays.sort(ms[l]);
       long[] bytes = mlps[l].ringBytes(m, 4);
-      double products = share(mlps[l], n, Stage.FIRST_PRODUCTS) + share(mlps[l], n, Stage.SECOND_PRODUCT);
+      double products =
+          share(mlps[l], n, Stage.FIRST_PRODUCTS) + share(mlps[l], n, Stage.SECOND_PRODUCT);
       lines[l] =
           String.format(
               "| %s | %d | %d | %s | %.2f | %.2f | %.2f | %.3f | %.3f | %.3f | %.0f |",
-              model, world, m, layouts[l], ms[l][n / 2], ms[l][Math.min(n - 1, n * 95 / 100)],
-              products, share(mlps[l], n, Stage.ALL_GATHER), share(mlps[l], n, Stage.PERMUTE),
-              share(mlps[l], n, Stage.ALL_REDUCE), (bytes[0] + bytes[1]) / 1024.0);
+              model,
+              world,
+              m,
+              layouts[l],
+              ms[l][n / 2],
+              ms[l][Math.min(n - 1, n * 95 / 100)],
+              products,
+              share(mlps[l], n, Stage.ALL_GATHER),
+              share(mlps[l], n, Stage.PERMUTE),
+              share(mlps[l], n, Stage.ALL_REDUCE),
+              (bytes[0] + bytes[1]) / 1024.0);
     }
     return List.of(lines);
   }

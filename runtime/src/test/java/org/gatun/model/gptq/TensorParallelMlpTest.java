@@ -73,7 +73,9 @@ class TensorParallelMlpTest {
     for (Layout layout : Layout.values()) {
       float[] y = run(layout, world).getFirst().sum();
       for (int i = 0; i < y.length; i++) {
-        assertThat((double) y[i]).as("%s at %d", layout, i).isCloseTo(reference[i], within(1e-5 * max));
+        assertThat((double) y[i])
+            .as("%s at %d", layout, i)
+            .isCloseTo(reference[i], within(1e-5 * max));
       }
     }
   }

@@ -30,8 +30,10 @@ final class AllReduceBench {
         System.out.printf(
             "f32 sum, %d processes, median of %d rounds (spread: 10th to 90th percentile)%n",
             world, ROUNDS);
-        System.out.println("|    KiB | gatun shm us |   spread us | MPI_Allreduce us |   spread us | ratio |");
-        System.out.println("|-------:|-------------:|------------:|-----------------:|------------:|------:|");
+        System.out.println(
+            "|    KiB | gatun shm us |   spread us | MPI_Allreduce us |   spread us | ratio |");
+        System.out.println(
+            "|-------:|-------------:|------------:|-----------------:|------------:|------:|");
       }
       // Compiled code first: the compiler shares the ranks' cores.
       MemorySegment warm = arena.allocate(256 << 10, 64);
@@ -59,8 +61,14 @@ final class AllReduceBench {
           Arrays.sort(b);
           System.out.printf(
               "| %6d | %12.1f | %4.0f – %4.0f | %16.1f | %4.0f – %4.0f | %5.2f |%n",
-              kib, a[ROUNDS / 2], a[ROUNDS / 10], a[ROUNDS * 9 / 10], b[ROUNDS / 2],
-              b[ROUNDS / 10], b[ROUNDS * 9 / 10], b[ROUNDS / 2] / a[ROUNDS / 2]);
+              kib,
+              a[ROUNDS / 2],
+              a[ROUNDS / 10],
+              a[ROUNDS * 9 / 10],
+              b[ROUNDS / 2],
+              b[ROUNDS / 10],
+              b[ROUNDS * 9 / 10],
+              b[ROUNDS / 2] / a[ROUNDS / 2]);
         }
       }
     }

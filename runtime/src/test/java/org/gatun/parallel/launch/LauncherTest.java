@@ -27,7 +27,8 @@ class LauncherTest {
         "echo \"out $GATUN_RANK of $GATUN_WORLD_SIZE in $GATUN_JOB\"; echo log $GATUN_RANK >&2";
     assertThat(run(3, "", script)).isZero();
     assertThat(out).hasToString("out 0 of 3 in job-1\n");
-    assertThat(err.toString().lines()).containsExactlyInAnyOrder("[0] log 0", "[1] log 1", "[2] log 2");
+    assertThat(err.toString().lines())
+        .containsExactlyInAnyOrder("[0] log 0", "[1] log 1", "[2] log 2");
   }
 
   @Test
@@ -68,8 +69,7 @@ class LauncherTest {
 
   @Test
   void devicesMustFitTheRanks() {
-    assertThatThrownBy(
-            () -> new Launcher.Plan(List.of("x"), 2, 0, 2, List.of("0"), true, ""))
+    assertThatThrownBy(() -> new Launcher.Plan(List.of("x"), 2, 0, 2, List.of("0"), true, ""))
         .hasMessage("1 devices are given for 2 ranks on this host");
   }
 }

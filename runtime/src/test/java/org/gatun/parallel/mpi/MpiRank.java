@@ -20,7 +20,8 @@ final class MpiRank {
     int world = Integer.parseInt(System.getenv("OMPI_COMM_WORLD_SIZE"));
     String identity = args[0].equals("mismatch") ? "model " + rank : "model";
     GroupSpec spec =
-        GroupSpec.of(rank, world, "mpi", identity).withTimeout(Duration.ofSeconds(args[0].equals("hang") ? 2 : 20));
+        GroupSpec.of(rank, world, "mpi", identity)
+            .withTimeout(Duration.ofSeconds(args[0].equals("hang") ? 2 : 20));
     try (Communicator c = Communicators.open("mpi", spec)) {
       if (args[0].equals("hang") && rank == 1) {
         Thread.sleep(60_000);

@@ -27,8 +27,7 @@ class AllReduceTest {
             a ->
                 Stream.of(ReduceType.values())
                     .flatMap(
-                        t ->
-                            Stream.of(2, 3, 4, 5, 7, 8).map(world -> Arguments.of(a, t, world))));
+                        t -> Stream.of(2, 3, 4, 5, 7, 8).map(world -> Arguments.of(a, t, world))));
   }
 
   @ParameterizedTest

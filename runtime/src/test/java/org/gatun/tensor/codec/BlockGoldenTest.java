@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every format decodes random blocks to the values of ggml's own C dequantisers. */
 class BlockGoldenTest {
   private static JsonObject goldens() throws IOException {
-    try (InputStream in = BlockGoldenTest.class.getResourceAsStream("/goldens/blocks/blocks.json")) {
+    try (InputStream in =
+        BlockGoldenTest.class.getResourceAsStream("/goldens/blocks/blocks.json")) {
       return Json.readObject(in.readAllBytes());
     }
   }

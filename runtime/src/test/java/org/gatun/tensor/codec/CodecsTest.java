@@ -37,7 +37,8 @@ class CodecsTest {
     Codecs.encode(dtype, x, 0, n, bytes, 0);
     float[] y = new float[n];
     Codecs.decodeRow(Tensor.dense("x", dtype, 1, n, bytes), 0, y);
-    // The step at |x| <= 1: 1/8 for 4 bits symmetric (one end clips), 2/15 with a minimum, and so on.
+    // The step at |x| <= 1: 1/8 for 4 bits symmetric (one end clips), 2/15 with a minimum, and so
+    // on.
     double tolerance =
         switch (dtype) {
           case Q4_0 -> 1.02 / 8;

@@ -113,7 +113,8 @@ class HandEncodedBlockTest {
     // Low scale nibbles: group 0 = 5 (low half of byte 0), group 8 = 6 (high half).
     // High bits: groups 0, 4, 8, 12 share byte 8; 0b10_01_00_11 gives group 0 3, 4 0, 8 1, 12 2.
     String scales = "65" + zeros(7) + "93" + zeros(3);
-    // hmask byte 0 bits 0 and 4: elements 0 and 128 lose the -4. qs: element 0 = 1, element 128 = 2.
+    // hmask byte 0 bits 0 and 4: elements 0 and 128 lose the -4. qs: element 0 = 1, element 128 =
+    // 2.
     String block = "11" + zeros(31) + "01" + zeros(31) + "02" + zeros(31) + scales + HALF;
     float[] x = decode(DType.Q3_K, block);
     float[] want = new float[256];
