@@ -411,6 +411,8 @@ EXPORT size_t vgpuCounters(const char* kernel, char* buf, size_t size) {
     }
   return 0;
 }
+// Names the launches that this host thread enqueues from now on (kernels and graphs); null or "" ends it.
+EXPORT void vgpuLabel(const char* label) { launch_label() = label ? label : ""; }
 EXPORT void vgpuReset(void) { reset_ledger(); }
 // Findings so far: errors in the low 32 bits, warnings in the high ones.
 EXPORT unsigned long long vgpuFindings(void) {

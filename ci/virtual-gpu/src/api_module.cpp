@@ -39,6 +39,19 @@ std::string ptx_in_fatbin(const u8* p) {
   return all.substr(at, end == std::string::npos ? std::string::npos : end - at);
 }
 
+// "// ptxas sm_80 NAME registers=40 spill_stores=0 spill_loads=0 stack=0", as ci/ptxas-note appends it to PTX.
+void read_notes(const std::string& text, Module& m) {
+  for (size_t at = 0; (at = text.find("\n// ptxas sm_", at)) != std::string::npos; at++) {
+    char name[1024];
+    Kernel::Ptxas p;
+    if (sscanf(text.c_str() + at, "\n// ptxas %*s %1023s registers=%u spill_stores=%u spill_loads=%u stack=%u", name, &p.registers, &p.spill_stores,
+               &p.spill_loads, &p.stack) != 5)
+      continue;
+    auto k = m.kernels.find(name);
+    if (k != m.kernels.end()) k->second->ptxas = p;
+  }
+}
+
 CUresult load(CUmodule* out, const void* image, const Logs& logs) {
   const u8* p = (const u8*)image;
   std::string text;
@@ -95,6 +108,7 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
       }
     for (auto& f : m->ptx.functions)
       if (f.second.entry && f.second.defined) m->kernels[f.first] = decode(m->ptx, f.second, symbols);
+    read_notes(text, *m);
   } catch (const PtxError& e) {
     for (u64 a : m->memory) memory().release(a);
     say(logs, std::string("PTX ") + e.what());
@@ -215,7 +229,8 @@ EXPORT CUresult cuKernelGetFunction(CUfunction* out, CUkernel k) {
 
 // ---- functions ----
 
-static u32 registers_of(const Kernel& k) { return std::min(255u, std::max(16u, k.reg_pressure)); }  // our live rows, not ptxas' count
+// ptxas' count where the PTX carries it (ci/ptxas-note); else our live rows, which are an estimate.
+static u32 registers_of(const Kernel& k) { return k.ptxas.registers ? k.ptxas.registers : std::min(255u, std::max(16u, k.reg_pressure)); }
 
 EXPORT CUresult cuFuncGetAttribute(int* v, CUfunction_attribute a, CUfunction h) {
   API(cuFuncGetAttribute);
@@ -316,6 +331,7 @@ Launch* make_launch(const Work& w, Context* c) {
   u64 threads = 1;
   for (int i = 0; i < 3; i++) l->grid[i] = w.grid[i], l->block[i] = w.block[i], threads *= w.block[i];
   l->shared_dynamic = w.shared;
+  l->label = w.label;
   l->params = w.params;
   l->device = c->device;
   l->peers = c->peers;
@@ -345,6 +361,7 @@ static CUresult launch(Function_* f, unsigned gx, unsigned gy, unsigned gz, unsi
   w.grid[0] = gx, w.grid[1] = gy, w.grid[2] = gz, w.block[0] = bx, w.block[1] = by, w.block[2] = bz;
   w.shared = shared;
   w.cooperative = cooperative;
+  w.label = launch_label();
   if ((e = check_launch(w))) return e;
   const Kernel& k = *f->kernel;
   w.params.assign(k.param_bytes, 0);

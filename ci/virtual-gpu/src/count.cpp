@@ -30,7 +30,7 @@ void Launch::finish() {
   resident.clear();
   spare.clear();
   LaunchRecord r;
-  r.kernel = kernel->name;
+  r.kernel = kernel->name, r.label = label, r.ptxas = kernel->ptxas;
   for (int i = 0; i < 3; i++) r.grid[i] = grid[i], r.block[i] = block[i];
   r.shared_static = kernel->static_shared, r.shared_dynamic = shared_dynamic;
   r.local_bytes = kernel->local_bytes, r.live_registers = kernel->reg_pressure;
@@ -43,6 +43,9 @@ void Launch::finish() {
   l.totals[r.kernel].add(c);
   l.totals_launches[r.kernel]++;
   l.launches_total++;
+  Group& g = l.groups[{r.label, r.kernel, {r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], r.shared_dynamic}}];
+  if (!g.launches++) g.first = r;
+  g.sum.add(c);
   l.launches.push_back(std::move(r));
   if (l.launches.size() > 4096) l.launches.erase(l.launches.begin(), l.launches.begin() + 2048);
 }

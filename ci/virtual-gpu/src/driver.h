@@ -39,6 +39,7 @@ struct Work {
   Function_* fn = nullptr;
   u32 grid[3] = {1, 1, 1}, block[3] = {1, 1, 1}, shared = 0;
   bool cooperative = false;
+  std::string label;
   std::vector<u8> params;
   u64 dst = 0, src = 0, bytes = 0;
   u64 dpitch = 0, spitch = 0, rows = 1;  // 2-D copies and sets
@@ -147,6 +148,7 @@ CUresult launch_graph(GraphExec* e, Stream* s);
 u32 occupancy(const Kernel& k, u32 threads, u32 shared);
 void* proc_address(const char* name);
 const char* profile_name();
+std::string& launch_label();  // of this host thread
 
 struct Call {  // every entry point: counts, locks, and says whether the driver is up
   std::unique_lock<std::recursive_mutex> lock;

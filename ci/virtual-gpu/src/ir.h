@@ -57,6 +57,8 @@ struct Kernel {
   u32 reqntid[3] = {0, 0, 0};
   u32 min_blocks = 0;
   int ptx_version = 0, sm = 0;
+  // What ptxas said at build time (ci/ptxas-note): 0 registers when nobody asked it.
+  struct Ptxas { u32 registers = 0, spill_stores = 0, spill_loads = 0, stack = 0; } ptxas;
   bool spins = false;  // uses volatile, relaxed or acquire loads: blocks must take turns
 };
 

@@ -16,6 +16,7 @@ struct Profile {
 
 struct Launch {
   const Kernel* kernel = nullptr;
+  std::string label;  // what the caller named it by vgpuLabel
   u32 grid[3], block[3];
   u32 shared_dynamic = 0;
   std::vector<u8> params;

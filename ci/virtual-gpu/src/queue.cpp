@@ -17,6 +17,10 @@ std::vector<Context*>& context_stack() {
   static thread_local std::vector<Context*> s;
   return s;
 }
+std::string& launch_label() {
+  static thread_local std::string s;
+  return s;
+}
 Context* current() {
   auto& s = context_stack();
   return s.empty() ? nullptr : s.back();
@@ -266,6 +270,7 @@ CUresult launch_graph(GraphExec* e, Stream* s) {
     auto t = std::make_shared<Task>();
     t->ctx = s->ctx;
     t->work = st.work;
+    if (!launch_label().empty()) t->work.label = launch_label();
     t->from_graph = true;
     if (st.work.kind == Work::Kernel) count_host("graph.kernels");
     t->deps.push_back(before);

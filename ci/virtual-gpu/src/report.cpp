@@ -105,6 +105,16 @@ static std::string dim(const u32* d) {
   return "[" + std::to_string(d[0]) + "," + std::to_string(d[1]) + "," + std::to_string(d[2]) + "]";
 }
 
+// Kernel, label, shape and static figures of a launch; the object is left open.
+static std::string shape_json(const LaunchRecord& r) {
+  auto n = [](const char* k, u64 v) { return ",\"" + std::string(k) + "\":" + std::to_string(v); };
+  std::string s = "{\"kernel\":" + quote(r.kernel) + ",\"label\":" + quote(r.label) + ",\"grid\":" + dim(r.grid) + ",\"block\":" + dim(r.block) +
+                  n("shared_static", r.shared_static) + n("shared_dynamic", r.shared_dynamic) + n("local_bytes", r.local_bytes) + n("live_registers", r.live_registers);
+  if (r.ptxas.registers)
+    s += n("registers", r.ptxas.registers) + n("spill_stores", r.ptxas.spill_stores) + n("spill_loads", r.ptxas.spill_loads) + n("stack", r.ptxas.stack);
+  return s;
+}
+
 std::string report_json(bool with_launches) {
   Ledger& l = ledger();
   std::lock_guard<std::mutex> lock(l.mu);
@@ -136,16 +146,20 @@ std::string report_json(bool with_launches) {
     s += (first ? "\n " : ",\n ") + quote(x.first) + ":{\"launches\":" + std::to_string(l.totals_launches[x.first]) + ",\"counters\":" + counters_json(x.second) + "}";
     first = false;
   }
-  s += "}";
+  s += "},\"groups\":[";
+  first = true;
+  for (auto& x : l.groups) {
+    s += (first ? "\n " : ",\n ") + shape_json(x.second.first) + ",\"launches\":" + std::to_string(x.second.launches) + ",\"counters\":" + counters_json(x.second.sum) + "}";
+    first = false;
+  }
+  s += "]";
   if (with_launches) {
     s += ",\"launch_records\":[";
     first = true;
     for (auto& r : l.launches) {
       s += (first ? "\n " : ",\n ");
       first = false;
-      s += "{\"kernel\":" + quote(r.kernel) + ",\"grid\":" + dim(r.grid) + ",\"block\":" + dim(r.block) + ",\"shared_static\":" + std::to_string(r.shared_static) +
-           ",\"shared_dynamic\":" + std::to_string(r.shared_dynamic) + ",\"local_bytes\":" + std::to_string(r.local_bytes) +
-           ",\"live_registers\":" + std::to_string(r.live_registers) + ",\"graph\":" + (r.from_graph ? "true" : "false") + ",\"counters\":" + counters_json(r.c) + "}";
+      s += shape_json(r) + ",\"graph\":" + (r.from_graph ? "true" : "false") + ",\"counters\":" + counters_json(r.c) + "}";
     }
     s += "]";
   }
@@ -155,7 +169,7 @@ std::string report_json(bool with_launches) {
 void reset_ledger() {
   Ledger& l = ledger();
   std::lock_guard<std::mutex> lock(l.mu);
-  l.reports.clear(), l.seen.clear(), l.launches.clear(), l.totals.clear(), l.totals_launches.clear(), l.api.clear(), l.host.clear();
+  l.reports.clear(), l.seen.clear(), l.launches.clear(), l.totals.clear(), l.totals_launches.clear(), l.groups.clear(), l.api.clear(), l.host.clear();
   l.launches_total = l.dropped = 0;
 }
 void write_report_file() {

@@ -1,5 +1,6 @@
 // Findings of the checkers and the counters of launches, kept until somebody asks (JSON).
 #pragma once
+#include <array>
 #include <mutex>
 #include <set>
 #include <tuple>
@@ -24,8 +25,9 @@ struct Report {
 };
 
 struct LaunchRecord {
-  std::string kernel;
+  std::string kernel, label;
   u32 grid[3], block[3];
+  Kernel::Ptxas ptxas;  // registers 0: not known
   u32 shared_static = 0, shared_dynamic = 0, local_bytes = 0, live_registers = 0;
   bool from_graph = false;
   Counters c;
@@ -56,6 +58,14 @@ bool report_at(Warp& w, const Op& o, int lane, const char* id, Severity s, const
                const u64* address = nullptr);
 void report_host(const char* id, Severity s, const std::string& text);
 
+// Launches of one kernel with one shape under one label, summed: what a baseline of counters is made of.
+struct Group {
+  LaunchRecord first;
+  u64 launches = 0;
+  Counters sum;
+};
+using GroupKey = std::tuple<std::string, std::string, std::array<u32, 7>>;  // label, kernel, grid, block, dynamic shared
+
 struct Ledger {
   std::mutex mu;
   std::vector<Report> reports;
@@ -64,6 +74,7 @@ struct Ledger {
   u64 launches_total = 0;
   std::map<std::string, Counters> totals;        // by kernel
   std::map<std::string, u64> totals_launches;
+  std::map<GroupKey, Group> groups;
   std::map<std::string, u64> api;                // calls by function
   std::map<std::string, u64> host;               // copies, launches, syncs, memory
   u64 dropped = 0;

@@ -209,11 +209,48 @@ static void streams() {
   EXPECT(findings() == 0, "%s", report().c_str());
 }
 
+// Launches are summed by label, kernel and shape, with ptxas' figures beside the counters; occupancy uses those figures.
+static void labels() {
+  Gpu gpu;
+  Module m(g_ptx);
+  Buf<int> x(1024);
+  vgpuReset();
+  CUfunction f = m.fn("fill");
+  launch(f, 2, 1, 128, 0, x.p, 1);
+  launch(f, 4, 1, 128, 0, x.p, 1);
+  vgpuLabel("case a");
+  launch(f, 4, 1, 128, 0, x.p, 1);
+  launch(f, 4, 1, 128, 0, x.p, 2);
+  vgpuLabel(nullptr);
+  std::string r = report();
+  size_t groups = r.find("\"groups\":["), a = r.find("{\"kernel\":\"fill\",\"label\":\"case a\",\"grid\":[4,1,1],\"block\":[128,1,1]", groups);
+  EXPECT(groups != std::string::npos && a != std::string::npos, "%s", r.c_str());
+  EXPECT(counter(r.substr(a), "launches") == 2 && counter(r.substr(a), "global.st.requests") == 32);
+  size_t n = 0;
+  for (size_t p = groups; (p = r.find("{\"kernel\":\"fill\"", p)) != std::string::npos; p++) n++;
+  EXPECT(n == 3, "%zu groups", n);
+  int registers = 0, blocks = 0;
+  CU(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, f));
+  EXPECT(registers > 0 && counter(r.substr(a), "registers") == registers, "%d", registers);
+  // a note of ptxas decides occupancy: 128 registers of 65536 leave room for 512 threads
+  std::string noted = std::string(kHead) + ".visible .entry k(){\nret;}\n// ptxas sm_80 k registers=128 spill_stores=8 spill_loads=12 stack=8\n";
+  Module with(noted);
+  CU(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, with.fn("k"), 256, 0));
+  EXPECT(blocks == 2, "%d", blocks);
+  launch(with.fn("k"), 1, 1, 32, 0);
+  std::string k = report();
+  k = k.substr(k.find("\"groups\":["));
+  EXPECT(k.find("\"registers\":128,\"spill_stores\":8,\"spill_loads\":12,\"stack\":8") != std::string::npos, "%s", k.c_str());
+  EXPECT(cuLaunchKernel(with.fn("k"), 1, 1, 1, 1024, 1, 1, 0, nullptr, nullptr, nullptr) == CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "1024 threads of 128 registers");
+  vgpuReset();
+}
+
 int main(int argc, char** argv) {
   g_ptx = read_text((argc > 1 ? argv[1] : std::string(".")) + "/multi.ptx");
   misuse();
   vgpuReset();
   graphs();
   streams();
+  labels();
   return finish("driver");
 }

@@ -17,6 +17,7 @@
 extern "C" size_t vgpuReport(char* buf, size_t size, int level);
 extern "C" size_t vgpuCounters(const char* kernel, char* buf, size_t size);
 extern "C" void vgpuReset(void);
+extern "C" void vgpuLabel(const char* label);
 extern "C" unsigned long long vgpuFindings(void);
 extern "C" double vgpuSeconds(void);
 extern "C" void vgpuReadEnvironment(void);
