@@ -9,6 +9,9 @@ import picocli.CommandLine.Option;
 
 /** The flags of every command that loads a model. */
 final class EngineFlags {
+  /** More than any machine has cores: a slip of the finger, which would cost gigabytes of stacks. */
+  private static final int MAX_THREADS = 1024;
+
   @Option(
       names = {"-m", "--model"},
       paramLabel = "MODEL",
@@ -71,8 +74,9 @@ final class EngineFlags {
 
   /** Loads the model for this many sessions. */
   Engine load(int sessions, int chunk, boolean profile) {
-    if (threads < 0) {
-      throw new UsageException("--threads is " + threads + "; it must be 0 (one per core) or more");
+    if (threads < 0 || threads > MAX_THREADS) {
+      throw new UsageException(
+          "--threads is " + threads + "; it must be 0 (one per core) to " + MAX_THREADS);
     }
     if (context < 0) {
       throw new UsageException("--ctx-size is " + context + "; it must be 0 (the default) or more");

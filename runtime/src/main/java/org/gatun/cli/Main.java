@@ -84,7 +84,18 @@ public final class Main implements Runnable {
             TensorParallelRun.needsLauncher(parsed)
                 ? TensorParallelRun.start(parsed)
                 : new CommandLine.RunLast().execute(parsed));
-    return cli.execute(args);
+    try {
+      return cli.execute(args);
+    } catch (OutOfMemoryError e) {
+      if (main.verbose) {
+        e.printStackTrace();
+      }
+      System.err.println(
+          "gatun: out of memory: "
+              + oneLine(e)
+              + "; use a smaller --ctx-size, or give the JVM more (GATUN_JVM_OPTS=-Xmx…)");
+      return 1;
+    }
   }
 
   @Override

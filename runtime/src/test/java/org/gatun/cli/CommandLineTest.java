@@ -107,6 +107,7 @@ class CommandLineTest {
         "run -p x --raw --chat | --raw",
         "run -p x -f y | do not go together",
         "run -p x -t -3 | --threads is -3",
+        "run -p x -t 100000 | --threads is 100000",
         "run -f /no/such/file | cannot read",
         "bench -r 0 | at least 1",
         "frobnicate | frobnicate",
