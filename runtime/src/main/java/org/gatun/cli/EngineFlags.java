@@ -9,7 +9,9 @@ import picocli.CommandLine.Option;
 
 /** The flags of every command that loads a model. */
 final class EngineFlags {
-  /** More than any machine has cores: a slip of the finger, which would cost gigabytes of stacks. */
+  /**
+   * More than any machine has cores: a slip of the finger, which would cost gigabytes of stacks.
+   */
   private static final int MAX_THREADS = 1024;
 
   @Option(
