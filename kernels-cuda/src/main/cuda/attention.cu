@@ -2,35 +2,55 @@
 // soft-cap and head dim that is a multiple of 8 up to 256. All arithmetic in f32.
 #include "flash.cuh"
 #include "kv.cuh"
+#include "rope.cuh"
 
 constexpr int KV = GATUN_KV;
 constexpr int THREADS = 128, WARPS = THREADS / 32;
 
-template <int FORMAT>
-__device__ inline void store(uint8_t* data, float* scales, size_t slot, int dim, const float* x) {
+// One warp stores the elements x(0) … x(dim − 1) of a slot.
+template <int FORMAT, typename X>
+__device__ inline void store(uint8_t* data, float* scales, size_t slot, int dim, X x) {
   if constexpr (FORMAT == KV_F32) {
-    for (int i = threadIdx.x; i < dim; i += 32) ((float*)data)[slot * dim + i] = x[i];
+    for (int i = threadIdx.x; i < dim; i += 32) ((float*)data)[slot * dim + i] = x(i);
   } else if constexpr (FORMAT == KV_F16) {
-    for (int i = threadIdx.x; i < dim; i += 32) ((__half*)data)[slot * dim + i] = __float2half_rn(x[i]);
+    for (int i = threadIdx.x; i < dim; i += 32) ((__half*)data)[slot * dim + i] = __float2half_rn(x(i));
   } else {
     float top = 0;
-    for (int i = threadIdx.x; i < dim; i += 32) top = fmaxf(top, fabsf(x[i]));
+    for (int i = threadIdx.x; i < dim; i += 32) top = fmaxf(top, fabsf(x(i)));
     top = warpMax(top);
     float inverse = top > 0 ? 127.0f / top : 0.0f;
-    for (int i = threadIdx.x; i < dim; i += 32) ((int8_t*)data)[slot * dim + i] = (int8_t)__float2int_rn(x[i] * inverse);
+    for (int i = threadIdx.x; i < dim; i += 32) ((int8_t*)data)[slot * dim + i] = (int8_t)__float2int_rn(x(i) * inverse);
     if (threadIdx.x == 0) scales[slot] = top / 127.0f;
   }
 }
 
+// Row blockIdx.x, head blockIdx.y: where it goes, and from which element it comes.
+struct Appended {
+  size_t slot, from;
+
+  __device__ Appended(const Step& step, const Kv& kv) {
+    int r = blockIdx.x, h = blockIdx.y, at = step.row(SLOT, r);
+    slot = kv.slotAt(step.page(step.seq(TABLE, step.row(SEQUENCE, r)), at / PAGE), h, at % PAGE);
+    from = ((size_t)r * kv.heads + h) * kv.dim;
+  }
+};
+
 // grid (rows, kv heads), one warp per block.
 KERNEL kv_append(Step step, const float* k, const float* v, Kv kv) {
-  int r = blockIdx.x, h = blockIdx.y;
-  if (r >= step.tokens()) return;
-  int s = step.row(SEQUENCE, r), slot = step.row(SLOT, r);
-  size_t at = kv.slotAt(step.page(step.seq(TABLE, s), slot / PAGE), h, slot % PAGE);
-  size_t from = ((size_t)r * kv.heads + h) * kv.dim;
-  store<KV>(kv.k, kv.kScale, at, kv.dim, k + from);
-  store<KV>(kv.v, kv.vScale, at, kv.dim, v + from);
+  if (blockIdx.x >= step.tokens()) return;
+  Appended a(step, kv);
+  store<KV>(kv.k, kv.kScale, a.slot, kv.dim, [&](int i) { return k[a.from + i]; });
+  store<KV>(kv.v, kv.vScale, a.slot, kv.dim, [&](int i) { return v[a.from + i]; });
+}
+
+// The same for keys that have not been rotated yet.
+KERNEL kv_append_rope(Step step, const float* k, const double* turns, int rotaryDim, int interleaved, const float* v,
+                      Kv kv) {
+  if (blockIdx.x >= step.tokens()) return;
+  Appended a(step, kv);
+  store<KV>(kv.k, kv.kScale, a.slot, kv.dim,
+            Rotated{k + a.from, turns, step.row(POSITION, blockIdx.x), rotaryDim >> 1, interleaved});
+  store<KV>(kv.v, kv.vScale, a.slot, kv.dim, [&](int i) { return v[a.from + i]; });
 }
 
 // grid (kv heads), between steps. Source and target ranges may overlap within a page: slots move one after another, and
@@ -74,15 +94,18 @@ __device__ inline void attend(const Step& step, const float* q, const Kv& kv, in
   int dim = kv.dim, perKv = heads / kv.heads, chunks = (perKv + HEADS - 1) / HEADS;
   int kvHead = blockIdx.x / chunks, firstHead = (blockIdx.x % chunks) * HEADS, live = min(HEADS, perKv - firstHead);
   int head0 = kvHead * perKv + firstHead;
-  float* qs = shared;              // [HEADS][dim]
-  float* p = qs + HEADS * dim;     // [HEADS][PAGE]
+  int qDim = (dim + 63) & ~63;     // q of 64 elements lies as the first halves of the eights, then the second halves:
+  float* qs = shared;              // [HEADS][qDim]  eight lanes read 128 neighbouring bytes
+  float* p = qs + HEADS * qDim;    // [HEADS][PAGE]
   float* top = p + HEADS * PAGE;   // [HEADS] running max
   float* sum = top + HEADS;        // [HEADS]
   float* decay = sum + HEADS;      // [HEADS] what a tile multiplies the accumulators by
   float* spare = decay + 2 * HEADS;  // [groups of threads − 1][HEADS][dim]; 4 · HEADS before it keep it aligned
 
   for (int i = threadIdx.x; i < HEADS * dim; i += THREADS) {
-    qs[i] = i < live * dim ? q[((size_t)r * heads + head0) * dim + i] : 0.0f;
+    int g = i / dim, e = i % dim;
+    qs[g * qDim + (e & ~63) + (e & 4) * 8 + ((e & 56) >> 1) + (e & 3)] =
+        g < live ? q[((size_t)r * heads + head0) * dim + i] : 0.0f;
   }
   if (threadIdx.x < HEADS) {
     top[threadIdx.x] = -INFINITY;
@@ -116,7 +139,8 @@ __device__ inline void attend(const Step& step, const float* q, const Kv& kv, in
           load8<KV>(kv.k, kv.kScale, slot, dim, i, k);
 #pragma unroll
           for (int g = 0; g < HEADS; g++) {
-            float4 a = *(const float4*)(qs + g * dim + i), b = *(const float4*)(qs + g * dim + i + 4);
+            const float* at = qs + g * qDim + (i & ~63) + 4 * (lane & 7);
+            float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
             dot[g] += k[0] * a.x + k[1] * a.y + k[2] * a.z + k[3] * a.w + k[4] * b.x + k[5] * b.y + k[6] * b.z + k[7] * b.w;
           }
         }

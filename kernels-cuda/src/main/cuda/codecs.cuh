@@ -1,6 +1,8 @@
 // One block codec per weight format. A quantised matrix lies on the device as planes (WeightLayout.java repacks it, size
-// unchanged), so that lane i of a warp reads the i-th group of 32 elements of every plane: neighbouring lanes, neighbouring
-// bytes. A group decodes to eight words of four signed bytes, in element order, and
+// unchanged but for rows that fill up the last eight), each a few bytes per group of 32 elements. Eight rows are
+// interleaved: the pieces of rows 8b … 8b + 7 at one group are neighbours, so that a warp of 8 rows × 4 groups, and a tile
+// of 8 rows × 2 groups, read whole sectors of every plane. A group decodes to eight words of four signed bytes, in element
+// order, and
 //
 //     w[i] = s[i / 16] · (q[i] − OFFSET) − m[i / 16]
 //
@@ -28,8 +30,14 @@ struct Group {
 template <int FORMAT>
 struct Codec;
 
+// Which piece of a plane per group: rows 8b … 8b + 7 side by side.
 __device__ inline size_t groupAt(const Weight& w, int row, int group) {
-  return (size_t)row * (w.cols >> 5) + group;
+  return ((size_t)(row >> 3) * (w.cols >> 5) + group) * 8 + (row & 7);
+}
+
+// The same for planes that have a piece per 256 elements.
+__device__ inline size_t superAt(const Weight& w, int row, int group) {
+  return ((size_t)(row >> 3) * (w.cols >> 8) + (group >> 3)) * 8 + (row & 7);
 }
 
 __device__ inline void nibbles(const uint8_t* plane, size_t g, int q[8]) {
@@ -172,8 +180,8 @@ template <>
 struct Codec<Q4_K> {
   static constexpr bool HALVES = false, MIN = true;
   static constexpr int OFFSET = 0;
-  __device__ static void scales(const uint8_t* plane, size_t at, int group, Group& g) {
-    uint4 v = __ldg((const uint4*)plane + (at >> 3));
+  __device__ static void scales(const Weight& w, int plane, int row, int group, Group& g) {
+    uint4 v = __ldg((const uint4*)w.plane[plane] + superAt(w, row, group));
     float2 dm = __half22float2(*(const __half2*)&v.x);
     int2 sm = sixBits(v.y, v.z, v.w, group);
     scaleAndMin(g, dm.x * sm.x, dm.y * sm.y);
@@ -181,7 +189,7 @@ struct Codec<Q4_K> {
   __device__ static void load(const Weight& w, int row, int group, Group& g) {
     size_t at = groupAt(w, row, group);
     nibbles(w.plane[0], at, g.q);
-    scales(w.plane[1], at, group, g);
+    scales(w, 1, row, group, g);
   }
 };
 
@@ -194,7 +202,7 @@ struct Codec<Q5_K> {
     size_t at = groupAt(w, row, group);
     nibbles(w.plane[0], at, g.q);
     addBits<4>(w.plane[1], at, g.q);
-    Codec<Q4_K>::scales(w.plane[2], at, group, g);
+    Codec<Q4_K>::scales(w, 2, row, group, g);
   }
 };
 
@@ -208,7 +216,7 @@ struct Codec<Q6_K> {
     nibbles(w.plane[0], at, g.q);
     addPairs<4>(w.plane[1], at, g.q);
     char2 s = ((const char2*)w.plane[2])[at];
-    float d = halfAt(w.plane[3], at >> 3);
+    float d = halfAt(w.plane[3], superAt(w, row, group));
     g.s[0] = d * s.x, g.s[1] = d * s.y;
     g.m[0] = g.m[1] = 0;
   }
@@ -225,13 +233,13 @@ struct Codec<Q2_K> {
     for (int j = 0; j < 8; j++) g.q[j] = 0;
     addPairs<0>(w.plane[0], at, g.q);
     uchar2 sm = ((const uchar2*)w.plane[1])[at];
-    float2 dm = half2At(w.plane[2], at >> 3);
+    float2 dm = half2At(w.plane[2], superAt(w, row, group));
     g.s[0] = dm.x * (sm.x & 15), g.s[1] = dm.x * (sm.y & 15);
     g.m[0] = dm.y * (sm.x >> 4), g.m[1] = dm.y * (sm.y >> 4);
   }
 };
 
-// planes: pairs, bits, three sixBits words per 256 (scales + 32), f16 scale per 256
+// planes: pairs, bits, three sixBits words per 256 (scales + 32; word by word for eight rows), f16 scale per 256
 template <>
 struct Codec<Q3_K> {
   static constexpr bool HALVES = true, MIN = false;
@@ -242,9 +250,11 @@ struct Codec<Q3_K> {
     for (int j = 0; j < 8; j++) g.q[j] = 0;
     addPairs<0>(w.plane[0], at, g.q);
     addBits<2>(w.plane[1], at, g.q);
-    const uint32_t* words = (const uint32_t*)w.plane[2] + 3 * (at >> 3);
-    int2 s = sixBits(words[0], words[1], words[2], group);
-    float d = halfAt(w.plane[3], at >> 3);
+    size_t super = superAt(w, row, group);
+    // the three words of eight rows lie word by word
+    const uint32_t* words = (const uint32_t*)w.plane[2] + 3 * (super & ~(size_t)7) + (super & 7);
+    int2 s = sixBits(words[0], words[8], words[16], group);
+    float d = halfAt(w.plane[3], super);
     g.s[0] = d * (s.x - 32), g.s[1] = d * (s.y - 32);
     g.m[0] = g.m[1] = 0;
   }

@@ -27,7 +27,7 @@ __device__ inline void fetchPage(__half* to, const uint8_t* data, const float* s
     __half* at = to + key * (D + 8) + 8 * piece;
     bool valid = key < keys;
     if constexpr (FORMAT == KV_F16) {
-      copyAsync16(at, (const __half*)data + (slot0 + (valid ? key : 0)) * D + 8 * piece, valid);
+      copyAsync16(at, (const __half*)data + (slot0 + (valid ? key : 0)) * D + 8 * piece, valid ? 16 : 0);
     } else {
       float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
       if (valid) load8<FORMAT>(data, scales, slot0 + key, D, 8 * piece, v);

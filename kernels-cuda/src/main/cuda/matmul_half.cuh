@@ -7,6 +7,7 @@
 #pragma once
 
 #include "codecs.cuh"
+#include "store_pairs.cuh"
 #include "tensor_cores.cuh"
 
 constexpr int HALF_TILE = 64, HALF_STEP = 32, HALF_ROW = 40;
@@ -84,11 +85,9 @@ __device__ inline void matmulHalf(const Step& step, int rowField, const Weight& 
 #pragma unroll
     for (int j = 0; j < 4; j++)
 #pragma unroll
-      for (int e = 0; e < 4; e++) {
-        int local = warpRow + 16 * i + 8 * (e >> 1) + (lane >> 2), row = row0 + local;
-        int o = out0 + warpOut + 8 * j + 2 * (lane & 3) + (e & 1);
-        if (row < rows && o < w.rows) {
-          y[(size_t)row * w.rows + o] = acc[i][j][e] / shrink[local] + (bias ? bias[o] : 0.0f);
-        }
+      for (int h = 0; h < 2; h++) {
+        int local = warpRow + 16 * i + 8 * h + (lane >> 2);
+        storePairs(y, bias, row0 + local, rows, out0 + warpOut + 8 * j + 2 * (lane & 3), w.rows,
+                   [&](int e) { return acc[i][j][2 * h + e] / shrink[local]; });
       }
 }

@@ -1,5 +1,6 @@
 // Kernels over rows of activations: norms, RoPE, residual, gate, gathers, rounding to 8 bits. All f32.
 #include "activations.cuh"
+#include "rope.cuh"
 
 // grid (rows, groups): one block normalises one group of dim elements.
 KERNEL rms_norm(Step step, int rowField, const float* x, const float* w, float* y, int dim, float eps) {
@@ -34,8 +35,7 @@ KERNEL add_rms_norm(Step step, int rowField, const float* x, const float* residu
   for (int i = threadIdx.x; i < dim; i += blockDim.x) y[at + i] = sum[at + i] * norm * w[i];
 }
 
-// grid (rows): rotates pairs. `turns` holds each pair's frequency in turns per position as f64, so that the angle keeps
-// its precision at position 131071 with one f64 product and no slow range reduction.
+// grid (rows): rotates pairs.
 KERNEL rope(Step step, int rowField, const float* x, const double* turns, float* y, int heads, int headDim, int rotaryDim,
             int interleaved) {
   if (blockIdx.x >= step.count(rowField)) return;
@@ -45,39 +45,51 @@ KERNEL rope(Step step, int rowField, const float* x, const double* turns, float*
     int h = i / slots, p = i % slots;
     size_t at = row + (size_t)h * headDim;
     if (p < pairs) {
-      double t = position * turns[p];
-      float s, c;
-      sincospif(2.0f * (float)(t - floor(t)), &s, &c);
+      float2 cs = rotation(position, turns[p]);
       size_t a = at + (interleaved ? 2 * p : p), b = interleaved ? a + 1 : a + pairs;
       float u = x[a], v = x[b];
-      y[a] = u * c - v * s;
-      y[b] = u * s + v * c;
+      y[a] = u * cs.x - v * cs.y;
+      y[b] = u * cs.y + v * cs.x;
     } else {
       y[at + pairs + p] = x[at + pairs + p];  // p ≥ pairs: elements from rotaryDim on
     }
   }
 }
 
+// Four neighbouring elements per thread: y = f(a, b), element by element.
+template <typename F>
+__device__ inline void fours(const float* a, const float* b, float* y, int cols, F f) {
+  int i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
+  if (i >= cols) return;
+  if (cols % 4 == 0) {
+    float4 u = *(const float4*)(a + i), v = *(const float4*)(b + i);
+    *(float4*)(y + i) = make_float4(f(u.x, v.x), f(u.y, v.y), f(u.z, v.z), f(u.w, v.w));
+  } else {
+    for (int k = i; k < min(i + 4, cols); k++) y[k] = f(a[k], b[k]);
+  }
+}
+
+__device__ inline void copyFours(const float* x, float* y, int cols) {
+  fours(x, x, y, cols, [](float u, float) { return u; });
+}
+
 KERNEL add(Step step, int rowField, const float* a, const float* b, float* y, int cols) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (blockIdx.y >= step.count(rowField) || i >= cols) return;
-  size_t at = (size_t)blockIdx.y * cols + i;
-  y[at] = a[at] + b[at];
+  if (blockIdx.y >= step.count(rowField)) return;
+  size_t at = (size_t)blockIdx.y * cols;
+  fours(a + at, b + at, y + at, cols, [](float u, float v) { return u + v; });
 }
 
 KERNEL copy_rows(Step step, int rowField, const float* x, float* y, int cols) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (blockIdx.y >= step.count(rowField) || i >= cols) return;
-  size_t at = (size_t)blockIdx.y * cols + i;
-  y[at] = x[at];
+  if (blockIdx.y >= step.count(rowField)) return;
+  size_t at = (size_t)blockIdx.y * cols;
+  copyFours(x + at, y + at, cols);
 }
 
 template <int ACTIVATION>
 __device__ inline void gate(const Step& step, int rowField, const float* g, const float* u, float* y, int cols) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (blockIdx.y >= step.count(rowField) || i >= cols) return;
-  size_t at = (size_t)blockIdx.y * cols + i;
-  y[at] = activate<ACTIVATION>(g[at]) * u[at];
+  if (blockIdx.y >= step.count(rowField)) return;
+  size_t at = (size_t)blockIdx.y * cols;
+  fours(g + at, u + at, y + at, cols, [](float a, float b) { return activate<ACTIVATION>(a) * b; });
 }
 
 KERNEL gated_act_silu(Step step, int rowField, const float* g, const float* u, float* y, int cols) {
@@ -89,9 +101,9 @@ KERNEL gated_act_gelu(Step step, int rowField, const float* g, const float* u, f
 }
 
 KERNEL gather_rows(Step step, const float* x, float* y, int cols) {
-  int i = blockIdx.x * blockDim.x + threadIdx.x, l = blockIdx.y;
-  if (l >= step.count(2) || i >= cols) return;
-  y[(size_t)l * cols + i] = x[(size_t)step.logit(LOGIT_ROW, l) * cols + i];
+  int l = blockIdx.y;
+  if (l >= step.count(2)) return;
+  copyFours(x + (size_t)step.logit(LOGIT_ROW, l) * cols, y + (size_t)l * cols, cols);
 }
 
 // Four elements per thread; cols is a multiple of 32, so a group's eight lanes stay together.
@@ -100,5 +112,5 @@ KERNEL round_rows(Step step, int rowField, const float* x, Rows8 out, int cols) 
   if (blockIdx.y >= step.count(rowField)) return;
   bool valid = 4 * i < cols;
   float4 v = valid ? ((const float4*)(x + (size_t)blockIdx.y * cols))[i] : make_float4(0, 0, 0, 0);
-  roundGroup(out, (size_t)blockIdx.y * (cols >> 5) + (i >> 3), i & 7, v, valid);
+  roundGroup(out, blockIdx.y, i >> 3, cols >> 5, i & 7, v, valid);
 }

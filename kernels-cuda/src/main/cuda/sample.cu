@@ -78,19 +78,25 @@ __device__ Cut descend(const Logits& in, Mass target, Mass* masses, uint32_t* co
   return c;
 }
 
-// The id of the nth token (from 0, by rising id) whose key is this.
-__device__ int nthOf(const Logits& in, uint32_t key, uint32_t nth, uint32_t* perThread, int* found) {
-  int each = (in.count + blockDim.x - 1) / blockDim.x;
-  int from = min((int)threadIdx.x * each, in.count), to = min(from + each, in.count);
+// The id of the nth token (from 0, by rising id) whose key is this. A warp has a stretch of ids; its lanes read neighbours.
+__device__ int nthOf(const Logits& in, uint32_t key, uint32_t nth, uint32_t* perWarp, int* found) {
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, warps = blockDim.x >> 5;
+  int each = (in.count + 32 * warps - 1) / (32 * warps) * 32;
+  int from = min(warp * each, in.count), to = min(from + each, in.count);
   uint32_t mine = 0;
-  for (int i = from; i < to; i++) mine += keyOf(in.x[i]) == key;
-  perThread[threadIdx.x] = mine;
+  for (int i = from; i < to; i += 32) {
+    mine += __popc(__ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key));
+  }
+  if (lane == 0) perWarp[warp] = mine;
   __syncthreads();  // counts are there
   uint32_t before = 0;
-  for (int t = 0; t < (int)threadIdx.x; t++) before += perThread[t];
+  for (int w = 0; w < warp; w++) before += perWarp[w];
   if (nth >= before && nth < before + mine) {
-    for (int i = from; i < to; i++) {
-      if (keyOf(in.x[i]) == key && before++ == nth) *found = i;
+    for (int i = from; i < to; i += 32) {
+      uint32_t hits = __ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key);
+      uint32_t rank = before + __popc(hits & ((1u << lane) - 1));
+      if ((hits >> lane & 1) && rank == nth) *found = i + lane;
+      before += __popc(hits);
     }
   }
   __syncthreads();  // one thread has written it

@@ -13,6 +13,7 @@ import org.gatun.graph.Node;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
+import org.gatun.graph.op.Rope;
 
 /**
  * KV append and attention. Sequences that bring few rows are split over their keys, with as many
@@ -69,6 +70,25 @@ final class AttentionWork {
     return s -> lowering.launch(f, s.rows(), layer.shape().kvHeads(), 1, 32, 0, p, n);
   }
 
+  /** The keys' rope and the append that it feeds, as one kernel. */
+  Work.Body ropeAndAppend(Node rope, Node append) {
+    Rope r = (Rope) rope.op();
+    DeviceKv.Layer layer = lowering.kv().layer(((KvAppend) append.op()).layer());
+    long turns = lowering.weights().turns(r, rope.in().size() > 1 ? rope.in().get(1) : null);
+    MemorySegment p =
+        layer
+            .into(
+                lowering
+                    .args()
+                    .p(lowering.at(rope.in().getFirst()))
+                    .p(turns)
+                    .i(r.rotaryDim(), r.interleaved() ? 1 : 0)
+                    .p(lowering.at(append.in().get(1))))
+            .pointers();
+    MemorySegment f = lowering.kernels().function(lowering.options().kvCodec(), "kv_append_rope");
+    return s -> lowering.launch(f, s.rows(), layer.shape().kvHeads(), 1, 32, 0, p, rope);
+  }
+
   Work.Body attend(Node n, Attention a) {
     if (!(a.plan() instanceof AttentionPlan.Dense)) {
       throw new BackendException(
@@ -105,7 +125,8 @@ final class AttentionWork {
         lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
     MemorySegment combine = lowering.kernels().function(lowering.options().kvCodec(), "combine");
     int threadGroups = THREADS / (a.headDim() / 2);
-    int shared = 4 * (group * (a.headDim() + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
+    int qDim = Math.ceilDiv(a.headDim(), 64) * 64;
+    int shared = 4 * (group * (qDim + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
     Work.Body many = tiles ? flash(n, a, layer, q, out, lse) : s -> {};
     return s -> {
       if (s.rows() > FEW) {

@@ -2,7 +2,6 @@ package org.gatun.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -154,7 +153,7 @@ final class DeviceWeights {
       return new long[] {t.byteSize()};
     }
     return WeightLayout.of(t.dtype()).planes().stream()
-        .mapToLong(p -> t.rows() * p.rowBytes(t.cols()))
+        .mapToLong(p -> p.bytes(t.rows(), t.cols()))
         .toArray();
   }
 
@@ -183,22 +182,22 @@ final class DeviceWeights {
     List<WeightLayout.Plane> layout = WeightLayout.of(t.dtype()).planes();
     Repack repack = new Repack(t.dtype());
     byte[] row = new byte[Math.toIntExact(t.rowBytes())];
-    List<byte[]> parts = new ArrayList<>();
-    layout.forEach(p -> parts.add(new byte[p.rowBytes(t.cols())]));
-    byte[][] planes = parts.toArray(byte[][]::new);
+    byte[][] planes =
+        layout.stream()
+            .map(p -> new byte[WeightLayout.ROWS * p.rowBytes(t.cols())])
+            .toArray(byte[][]::new);
     // Planes of a chunk of rows lie one after another in the staging half.
-    long perChunk = staging.capacity() / t.rowBytes();
+    long eights = Math.ceilDiv(t.rows(), WeightLayout.ROWS);
+    long perChunk = staging.capacity() / (WeightLayout.ROWS * t.rowBytes());
     if (perChunk == 0) {
       throw new IllegalArgumentException(
           t.name() + ": a row of " + t.rowBytes() + " bytes is too long");
     }
-    for (long r = 0; r < t.rows(); r += perChunk) {
-      long count = Math.min(perChunk, t.rows() - r);
+    for (long first = 0; first < eights; first += perChunk) {
+      long count = Math.min(perChunk, eights - first);
       MemorySegment stage = staging.next();
       for (long i = 0; i < count; i++) {
-        MemorySegment.copy(
-            t.data(), ValueLayout.JAVA_BYTE, (r + i) * t.rowStride(), row, 0, row.length);
-        repack.row(row, planes);
+        repackEight(t, (first + i) * WeightLayout.ROWS, repack, row, planes);
         long offset = 0;
         for (byte[] plane : planes) {
           MemorySegment.copy(
@@ -208,10 +207,25 @@ final class DeviceWeights {
       }
       long offset = 0;
       for (int p = 0; p < planes.length; p++) {
-        staging.send(to[p] + r * planes[p].length, stage, offset, count * planes[p].length);
+        staging.send(to[p] + first * planes[p].length, stage, offset, count * planes[p].length);
         offset += count * planes[p].length;
       }
       staging.sent();
+    }
+  }
+
+  /** Rows {@code from … from + 7} into the planes; zeros where the matrix has ended. */
+  private static void repackEight(
+      Tensor t, long from, Repack repack, byte[] row, byte[][] planes) {
+    if (from + WeightLayout.ROWS > t.rows()) {
+      for (byte[] plane : planes) {
+        Arrays.fill(plane, (byte) 0);
+      }
+    }
+    for (int lane = 0; lane < WeightLayout.ROWS && from + lane < t.rows(); lane++) {
+      MemorySegment.copy(
+          t.data(), ValueLayout.JAVA_BYTE, (from + lane) * t.rowStride(), row, 0, row.length);
+      repack.row(row, lane, planes);
     }
   }
 

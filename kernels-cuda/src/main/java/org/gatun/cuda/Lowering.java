@@ -96,11 +96,17 @@ final class Lowering {
   /** The launches of all nodes, in order. */
   List<Work> lower(Graph graph) {
     List<Work> all = new ArrayList<>();
+    RopeAppends fused = RopeAppends.in(graph);
     for (Node n : graph.nodes()) {
       boolean host =
           options.communicator() != null
               && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
-      all.add(new Work(n, host, body(n)));
+      Node append = fused.appendOf(n);
+      Work.Body body =
+          append != null
+              ? attention.ropeAndAppend(n, append)
+              : fused.isDone(n) ? s -> {} : body(n);
+      all.add(new Work(n, host, body));
     }
     return all;
   }
@@ -194,16 +200,14 @@ final class Lowering {
             .i(x.cols())
             .pointers();
     MemorySegment f = kernels.function("rows", kernel);
-    int blocks = Math.ceilDiv(x.cols(), ELEMENT_THREADS);
-    return s -> launch(f, blocks, s.rows(x.rows()), 1, ELEMENT_THREADS, 0, p, n);
+    return s -> launchFours(f, x.cols(), s.rows(x.rows()), p, n);
   }
 
   private Work.Body gather(Node n) {
     Value x = n.in().getFirst();
     MemorySegment p = args().p(at(x)).p(at(n.out().getFirst())).i(x.cols()).pointers();
     MemorySegment f = kernels.function("rows", "gather_rows");
-    int blocks = Math.ceilDiv(x.cols(), ELEMENT_THREADS);
-    return s -> launch(f, blocks, s.logitRows(), 1, ELEMENT_THREADS, 0, p, n);
+    return s -> launchFours(f, x.cols(), s.logitRows(), p, n);
   }
 
   private Work.Body sample(Node n) {
@@ -220,8 +224,7 @@ final class Lowering {
     }
     MemorySegment p = args().i(field(from.rows())).p(at(from)).p(at(to)).i(from.cols()).pointers();
     MemorySegment f = kernels.function("rows", "copy_rows");
-    int blocks = Math.ceilDiv(from.cols(), ELEMENT_THREADS);
-    return s -> launch(f, blocks, s.rows(from.rows()), 1, ELEMENT_THREADS, 0, p, n);
+    return s -> launchFours(f, from.cols(), s.rows(from.rows()), p, n);
   }
 
   /** Parameters that begin with the descriptor. */
@@ -254,6 +257,13 @@ final class Lowering {
     if (code != 0) {
       throw Cuda.failure(code, "launch " + n.op().name() + " of " + n.label());
     }
+  }
+
+  /** Queues an elementwise kernel: four columns per thread, a row per y. */
+  void launchFours(MemorySegment f, int cols, int rows, MemorySegment args, Node n) {
+    int fours = Math.ceilDiv(cols, 4);
+    int threads = Math.min(ELEMENT_THREADS, Math.ceilDiv(fours, 32) * 32);
+    launch(f, Math.ceilDiv(fours, threads), rows, 1, threads, 0, args, n);
   }
 
   static String suffix(Activation a) {

@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class MatrixProducts {
   private static final int THREADS = 128;
+  private static final int MATVEC_WARPS = THREADS / 32;
+  private static final int GROUPS_PER_ROUND = 4;
   private static final int TILE = 64;
 
   /** Up to this many rows W is streamed once past all of them; more go to the tensor cores. */
@@ -40,7 +42,7 @@ final class MatrixProducts {
         long rows = rows(x);
         for (Value w : n.in().subList(1, n.in().size())) {
           if (w.isWeight() && w.dtype().isQuantized()) {
-            groups = Math.max(groups, rows * (x.cols() / 32));
+            groups = Math.max(groups, rows * Math.ceilDiv(x.cols(), 64) * 2L); // an even number
           }
         }
         if (n.op() instanceof GatedMatMul
@@ -95,16 +97,16 @@ final class MatrixProducts {
             .pointers();
     MemorySegment f = lowering.kernels().function("rows", "gated_act_" + suffix);
     many.add(
-        s -> lowering.launch(f, Math.ceilDiv(y.cols(), 256), s.rows(x.rows()), 1, 256, 0, p, n));
+        s -> lowering.launchFours(f, y.cols(), s.rows(x.rows()), p, n));
     Work.Body inParts = inOrder(many);
     if (gate.format() != up.format()) {
       rounding.add(inParts);
       return inOrder(rounding);
     }
-    int lanes = lanes(gate);
+    int share = share(gate);
     Args a = up.into(gate.into(lowering.args().i(lowering.field(x.rows()))));
-    a.struct(rounded).p(lowering.at(x)).p(lowering.at(y)).i(lanes);
-    Work.Body fused = byBatch(n, x, gate, "gated_" + suffix + "_", a.pointers(), lanes);
+    a.struct(rounded).p(lowering.at(x)).p(lowering.at(y)).i(share);
+    Work.Body fused = byBatch(n, x, gate, "gated_" + suffix + "_", a.pointers(), share);
     Work.Body first = inOrder(rounding);
     return s -> {
       first.launch(s);
@@ -120,11 +122,11 @@ final class MatrixProducts {
     DeviceWeights.Matrix w = lowering.weights().matrix(weight);
     List<Work.Body> all = new ArrayList<>();
     round(n, x, w.format(), all);
-    int lanes = lanes(w);
+    int share = share(w);
     Args a = w.into(lowering.args().i(lowering.field(x.rows())));
-    a.struct(rounded).p(lowering.at(x)).p(bias).p(y).i(lanes);
+    a.struct(rounded).p(lowering.at(x)).p(bias).p(y).i(share);
     MemorySegment p = a.pointers();
-    Work.Body few = byBatch(n, x, w, "matvec_", p, lanes);
+    Work.Body few = byBatch(n, x, w, "matvec_", p, share);
     if (w.format() == DType.F32) {
       all.add(few);
       return all;
@@ -145,12 +147,16 @@ final class MatrixProducts {
 
   /** The kernel for 1, 2, 4 or 8 rows at a time, by the step's shape. */
   private Work.Body byBatch(
-      Node n, Value x, DeviceWeights.Matrix w, String kernel, MemorySegment p, int lanes) {
+      Node n, Value x, DeviceWeights.Matrix w, String kernel, MemorySegment p, int share) {
     MemorySegment[] f = new MemorySegment[BATCHES.length];
     for (int i = 0; i < f.length; i++) {
       f[i] = lowering.kernels().function(w.format(), kernel + BATCHES[i]);
     }
-    int blocks = Math.toIntExact(Math.ceilDiv((long) w.rows() * lanes, THREADS));
+    long threads =
+        w.format().isQuantized()
+            ? Math.ceilDiv(w.rows(), WeightLayout.ROWS) * 32L * share
+            : (long) w.rows() * share;
+    int blocks = Math.toIntExact(Math.ceilDiv(threads, THREADS));
     return s -> {
       int rows = s.rows(x.rows());
       int b = rows <= 1 ? 0 : rows <= 2 ? 1 : rows <= 4 ? 2 : 3;
@@ -176,9 +182,24 @@ final class MatrixProducts {
     all.add(s -> lowering.launch(f, blocks, s.rows(x.rows()), 1, THREADS, 0, p, n));
   }
 
-  /** Lanes that share an output row: the most that leave less than a tenth of them idle. */
-  private static int lanes(DeviceWeights.Matrix w) {
-    int pieces = w.format().isQuantized() ? w.cols() / 32 : Math.ceilDiv(w.cols(), 8);
+  /**
+   * Quantised: warps that share eight outputs, as many as give each multiprocessor eight warps and
+   * each warp two rounds. Plain: lanes that share an output, the most that leave less than a tenth
+   * of them idle.
+   */
+  private int share(DeviceWeights.Matrix w) {
+    if (w.format().isQuantized()) {
+      long warps = Math.ceilDiv(w.rows(), WeightLayout.ROWS);
+      int rounds = Math.ceilDiv(w.cols() / 32, GROUPS_PER_ROUND);
+      int split = 1;
+      while (split < MATVEC_WARPS
+          && warps * split < 8L * lowering.device().multiprocessors()
+          && rounds >= 4 * split) {
+        split *= 2;
+      }
+      return split;
+    }
+    int pieces = Math.ceilDiv(w.cols(), 4);
     for (int lanes = 32; lanes > 4; lanes >>= 1) {
       if (Math.ceilDiv(pieces, lanes) * lanes * 10 <= pieces * 11) {
         return lanes;

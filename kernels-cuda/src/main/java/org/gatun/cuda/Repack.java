@@ -4,9 +4,9 @@ import java.util.Arrays;
 import org.gatun.tensor.DType;
 
 /**
- * Turns the file's blocks into the device's planes. A block is taken apart into the unsigned (Q8_0:
- * signed) numbers of its elements and its scale bytes; plane writers put them together again. No
- * number changes, so the size does not either.
+ * Turns the file's blocks into the device's planes, of eight interleaved rows. A block is taken
+ * apart into the unsigned (Q8_0: signed) numbers of its elements and its scale bytes; plane writers
+ * put them together again. No number changes, so the size does not either.
  */
 final class Repack {
   private final DType format;
@@ -25,16 +25,17 @@ final class Repack {
    * Repacks one row.
    *
    * @param row the row's bytes in the file
-   * @param planes one array per plane of the layout, as long as a row of it
+   * @param lane which of the eight rows it is
+   * @param planes one array per plane of the layout, as long as eight rows of it
    */
-  void row(byte[] row, byte[][] planes) {
+  void row(byte[] row, int lane, byte[][] planes) {
     int blocks = row.length / format.blockBytes();
     for (int b = 0; b < blocks; b++) {
       int at = b * format.blockBytes();
       Arrays.fill(scales, (byte) 0);
       unpack(row, at);
       for (int p = 0; p < planes.length; p++) {
-        write(layout.planes().get(p), planes[p], b);
+        write(layout.planes().get(p), planes[p], b, lane);
       }
     }
   }
@@ -135,10 +136,11 @@ final class Repack {
     }
   }
 
-  private void write(WeightLayout.Plane plane, byte[] to, int block) {
+  private void write(WeightLayout.Plane plane, byte[] to, int block, int lane) {
     int groups = format.blockSize() / 32;
+    int wide = WeightLayout.ROWS * block + lane;
     for (int g = 0; g < groups; g++) {
-      int group = block * groups + g;
+      int group = WeightLayout.ROWS * (block * groups + g) + lane;
       int e = g * 32;
       switch (plane) {
         case NIBBLES -> {
@@ -175,12 +177,15 @@ final class Repack {
           to[2 * group] = (byte) six[2 * g];
           to[2 * group + 1] = (byte) six[2 * g + 1];
         }
-        case SUPER_SCALE -> System.arraycopy(scales, 0, to, 2 * block, 2);
-        case SUPER_SCALE_MIN -> System.arraycopy(scales, 0, to, 4 * block, 4);
-        case SIX_BITS -> sixBits(to, 12 * block);
+        case SUPER_SCALE -> System.arraycopy(scales, 0, to, 2 * wide, 2);
+        case SUPER_SCALE_MIN -> System.arraycopy(scales, 0, to, 4 * wide, 4);
+        // word by word for the eight rows: a warp reads one of them at a time
+        case SIX_BITS ->
+            sixBits(
+                to, 4 * (3 * WeightLayout.ROWS * block + lane), 4 * WeightLayout.ROWS);
         case SCALE_MIN_SIX_BITS -> {
-          System.arraycopy(scales, 0, to, 16 * block, 4);
-          sixBits(to, 16 * block + 4);
+          System.arraycopy(scales, 0, to, 16 * wide, 4);
+          sixBits(to, 16 * wide + 4, 4);
         }
       }
     }
@@ -188,9 +193,9 @@ final class Repack {
 
   /**
    * Sixteen 6-bit numbers as eight pairs (a, b): low nibbles of a, low nibbles of b, high bits
-   * interleaved.
+   * interleaved; {@code step} bytes from one word to the next.
    */
-  private void sixBits(byte[] to, int at) {
+  private void sixBits(byte[] to, int at, int step) {
     int a = 0;
     int b = 0;
     int high = 0;
@@ -200,8 +205,8 @@ final class Repack {
       high |= (six[2 * g] >> 4 & 3 | (six[2 * g + 1] >> 4 & 3) << 2) << (4 * g);
     }
     putInt(to, at, a);
-    putInt(to, at + 4, b);
-    putInt(to, at + 8, high);
+    putInt(to, at + step, b);
+    putInt(to, at + 2 * step, high);
   }
 
   private static void putInt(byte[] to, int at, int v) {

@@ -7,10 +7,14 @@ import org.gatun.tensor.DType;
 
 /**
  * How a weight format lies on the device: planes over the whole matrix, each a few bytes per group
- * of 32 elements (or per 256), together as large as the file's blocks. {@code codecs.cuh} reads
- * them.
+ * of 32 elements (or per 256), together as large as the file's blocks. Eight rows are interleaved:
+ * their pieces of one group are neighbours, so that a warp that makes eight outputs reads whole
+ * sectors. The last eight rows are filled up with zeros. {@code codecs.cuh} reads the planes.
  */
 record WeightLayout(List<Plane> planes) {
+  /** Rows whose pieces are neighbours. */
+  static final int ROWS = 8;
+
   /** Bytes per group of 32, or per 256 where {@code perSuper}. */
   enum Plane {
     NIBBLES(16, false),
@@ -37,6 +41,11 @@ record WeightLayout(List<Plane> planes) {
     /** Bytes of this plane for one row of {@code cols} elements. */
     int rowBytes(long cols) {
       return Math.toIntExact(cols / (perSuper ? 256 : 32) * bytes);
+    }
+
+    /** Bytes of this plane for a matrix, its last rows filled up. */
+    long bytes(long rows, long cols) {
+      return Math.ceilDiv(rows, ROWS) * ROWS * rowBytes(cols);
     }
   }
 

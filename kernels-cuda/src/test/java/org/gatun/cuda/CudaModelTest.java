@@ -13,11 +13,9 @@ import org.gatun.generate.Request;
 import org.gatun.generate.Session;
 import org.gatun.store.ModelStore;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Greedy text of the real model: CUDA, with and without graph replay, against the JVM backend. */
-@Tag("slow")
 class CudaModelTest {
   private static final int PROMPT = 32;
   private static final int TOKENS = 8;
