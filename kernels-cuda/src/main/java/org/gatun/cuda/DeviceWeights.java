@@ -215,8 +215,7 @@ final class DeviceWeights {
   }
 
   /** Rows {@code from … from + 7} into the planes; zeros where the matrix has ended. */
-  private static void repackEight(
-      Tensor t, long from, Repack repack, byte[] row, byte[][] planes) {
+  private static void repackEight(Tensor t, long from, Repack repack, byte[] row, byte[][] planes) {
     if (from + WeightLayout.ROWS > t.rows()) {
       for (byte[] plane : planes) {
         Arrays.fill(plane, (byte) 0);

@@ -103,9 +103,7 @@ final class Lowering {
               && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
       Node append = fused.appendOf(n);
       Work.Body body =
-          append != null
-              ? attention.ropeAndAppend(n, append)
-              : fused.isDone(n) ? s -> {} : body(n);
+          append != null ? attention.ropeAndAppend(n, append) : fused.isDone(n) ? s -> {} : body(n);
       all.add(new Work(n, host, body));
     }
     return all;

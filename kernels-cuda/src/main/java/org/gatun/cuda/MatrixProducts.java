@@ -96,8 +96,7 @@ final class MatrixProducts {
             .i(y.cols())
             .pointers();
     MemorySegment f = lowering.kernels().function("rows", "gated_act_" + suffix);
-    many.add(
-        s -> lowering.launchFours(f, y.cols(), s.rows(x.rows()), p, n));
+    many.add(s -> lowering.launchFours(f, y.cols(), s.rows(x.rows()), p, n));
     Work.Body inParts = inOrder(many);
     if (gate.format() != up.format()) {
       rounding.add(inParts);

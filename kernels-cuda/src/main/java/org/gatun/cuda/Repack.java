@@ -181,8 +181,7 @@ final class Repack {
         case SUPER_SCALE_MIN -> System.arraycopy(scales, 0, to, 4 * wide, 4);
         // word by word for the eight rows: a warp reads one of them at a time
         case SIX_BITS ->
-            sixBits(
-                to, 4 * (3 * WeightLayout.ROWS * block + lane), 4 * WeightLayout.ROWS);
+            sixBits(to, 4 * (3 * WeightLayout.ROWS * block + lane), 4 * WeightLayout.ROWS);
         case SCALE_MIN_SIX_BITS -> {
           System.arraycopy(scales, 0, to, 16 * wide, 4);
           sixBits(to, 16 * wide + 4, 4);
