@@ -31,7 +31,8 @@ struct Step {
 
 enum RowField { TOKEN = 0, SEQUENCE = 1, POSITION = 2, SLOT = 3 };
 enum LogitField { LOGIT_ROW = 0, TEMPERATURE = 1, TOP_K = 2, TOP_P = 3, MIN_P = 4, UNIFORM = 5 };
-enum SequenceField { ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5, POSITIONS = 6 };
+enum SequenceField { ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5, POSITIONS = 6,
+                     PREFIX = 7, COARSE = 8, FINE = 9, FRESH = 10 };
 enum MaskKind { CAUSAL = 0, FULL = 1, EXPLICIT = 2 };
 
 // What one row sees of its sequence: the definition is Step.visible.

@@ -1,6 +1,7 @@
 package org.gatun.attention;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The page allocator over a backend's {@link KvStore}: pages are reference-counted, so forks share
@@ -12,6 +13,7 @@ public final class KvCache {
   private final int[] references;
   private final int[] free;
   private int freeCount;
+  private final @Nullable KvPrefix[] prefixes;
 
   /** A cache over all pages of the store. */
   public KvCache(KvStore store) {
@@ -22,11 +24,42 @@ public final class KvCache {
       free[i] = free.length - 1 - i;
     }
     freeCount = free.length;
+    prefixes = new KvPrefix[store.prefixes()];
   }
 
   /** A new, empty sequence. */
   public KvSequence sequence() {
     return new KvSequence(this);
+  }
+
+  /** A new sequence behind a prefix: its first slot has the position that follows the prefix. */
+  public KvSequence sequence(KvPrefix prefix, PrefixThresholds thresholds) {
+    prefix.retain();
+    return new KvSequence(this, prefix, thresholds);
+  }
+
+  /**
+   * Uploads a prefix.
+   *
+   * @throws UnsupportedOperationException if the backend has no plan that reads prefixes
+   * @throws IllegalStateException if as many as the program has room for are loaded already
+   */
+  public KvPrefix load(PrefixData data) {
+    for (int id = 0; id < prefixes.length; id++) {
+      if (prefixes[id] == null) {
+        store.loadPrefix(id, data);
+        KvPrefix p = new KvPrefix(this, id, data);
+        prefixes[id] = p;
+        return p;
+      }
+    }
+    throw new IllegalStateException(
+        "the program has room for " + prefixes.length + " prefixes; close one first");
+  }
+
+  void drop(int id) {
+    prefixes[id] = null;
+    store.dropPrefix(id);
   }
 
   /** Pages nobody uses. */

@@ -1,6 +1,7 @@
 package org.gatun.attention;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The KV entries of one sequence: a block table, a length, and the position of every slot. A slot
@@ -11,16 +12,57 @@ public final class KvSequence implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;
 
   private final KvCache cache;
+  private final @Nullable KvPrefix prefix;
+  private final int base;
+  private PrefixThresholds thresholds;
   private int[] pages = new int[4];
   private int pageCount;
   private int length;
   private int nextPosition;
+  private int fresh;
   private int[] positions = new int[PAGE];
   private boolean identity = true;
   private boolean closed;
 
   KvSequence(KvCache cache) {
+    this(cache, null, PrefixThresholds.KEEP_ALL);
+  }
+
+  /** Takes over one reference to the prefix. */
+  KvSequence(KvCache cache, @Nullable KvPrefix prefix, PrefixThresholds thresholds) {
     this.cache = cache;
+    this.prefix = prefix;
+    this.thresholds = thresholds;
+    base = prefix == null ? 0 : prefix.data().tokens();
+    nextPosition = base;
+  }
+
+  /** The clustered tokens before the first slot; null for none. */
+  public @Nullable KvPrefix prefix() {
+    return prefix;
+  }
+
+  /** The position of the first slot: the number of clustered tokens. */
+  public int basePosition() {
+    return base;
+  }
+
+  /** What the prefix's clusters must exceed. */
+  public PrefixThresholds thresholds() {
+    return thresholds;
+  }
+
+  /** Changes what the prefix's clusters must exceed, from the next step on. */
+  public void thresholds(PrefixThresholds t) {
+    thresholds = t;
+  }
+
+  /**
+   * The first slot whose content the running step did not see before: what is derived from keys
+   * (compressed keys) is computed anew from there.
+   */
+  public int freshFrom() {
+    return fresh;
   }
 
   /** Slots that hold a token. */
@@ -29,11 +71,11 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
-   * Slots that this layer's head holds. Plans that drop keys per head make it smaller than {@link
-   * #length()}.
+   * Tokens that this layer's head holds: slots, and the clustered tokens of the prefix in layers
+   * that have them.
    */
   public int length(int layer, int kvHead) {
-    return length;
+    return prefix != null && prefix.data().has(layer) ? base + length : length;
   }
 
   /** The position that follows the last token's. */
@@ -41,7 +83,7 @@ public final class KvSequence implements AutoCloseable {
     return nextPosition;
   }
 
-  /** True while every slot's number is its position. */
+  /** True while every slot's position is its number plus {@link #basePosition}. */
   public boolean slotIsPosition() {
     return identity;
   }
@@ -92,14 +134,15 @@ public final class KvSequence implements AutoCloseable {
   public void place(int i, int position) {
     int slot = length + i;
     positions[slot] = position;
-    identity &= slot == position;
+    identity &= slot + base == position;
   }
 
   /** Keeps the next {@code count} slots: the step that wrote them has ended. */
   public void commit(int count) {
     checkOpen();
     length += count;
-    nextPosition = length == 0 ? 0 : positions[length - 1] + 1;
+    nextPosition = length == 0 ? base : positions[length - 1] + 1;
+    fresh = length;
   }
 
   /**
@@ -108,7 +151,11 @@ public final class KvSequence implements AutoCloseable {
    */
   public KvSequence fork() {
     checkOpen();
-    KvSequence f = new KvSequence(cache);
+    if (prefix != null) {
+      prefix.retain();
+    }
+    KvSequence f = new KvSequence(cache, prefix, thresholds);
+    f.fresh = fresh;
     f.pages = pages.clone();
     f.pageCount = Math.ceilDiv(length, PAGE);
     for (int i = 0; i < f.pageCount; i++) {
@@ -128,14 +175,15 @@ public final class KvSequence implements AutoCloseable {
       throw new IllegalArgumentException("cannot truncate " + length + " slots to " + newLength);
     }
     length = newLength;
-    nextPosition = length == 0 ? 0 : positions[length - 1] + 1;
+    nextPosition = length == 0 ? base : positions[length - 1] + 1;
+    fresh = Math.min(fresh, length);
     int keep = Math.ceilDiv(length, PAGE);
     while (pageCount > keep) {
       cache.release(pages[--pageCount]);
     }
     identity = true;
     for (int i = 0; i < length && identity; i++) {
-      identity = positions[i] == i;
+      identity = positions[i] == i + this.base;
     }
   }
 
@@ -147,6 +195,7 @@ public final class KvSequence implements AutoCloseable {
    */
   public void compact(int base, int... keepRows) {
     checkOpen();
+    fresh = Math.min(fresh, base);
     int previous = -1;
     for (int r : keepRows) {
       if (r <= previous || base + r >= length) {
@@ -177,7 +226,48 @@ public final class KvSequence implements AutoCloseable {
         cache.release(pages[--pageCount]);
       }
       length = 0;
+      if (prefix != null) {
+        prefix.release();
+      }
     }
+  }
+
+  /**
+   * Appends slots whose keys and values come from the host, at the positions that follow: how the
+   * end of a stored prefix comes back. Between steps.
+   *
+   * @param layer called with each page, first slot in it, first of the appended slots and count;
+   *     writes every layer
+   * @throws KvFullException if the pool has too few pages
+   */
+  public void restore(int count, SlotWriter layer) {
+    reserve(count);
+    for (int i = 0; i < count; i++) {
+      place(i, nextPosition + i);
+    }
+    for (int i = 0; i < count; ) {
+      int slot = length + i;
+      int n = Math.min(PAGE - slot % PAGE, count - i);
+      layer.write(cache.store(), pages[slot / PAGE], slot % PAGE, i, n);
+      i += n;
+    }
+    int before = fresh;
+    commit(count);
+    fresh = before;
+  }
+
+  /** Hands each range of slots of one page to the reader. */
+  public void read(SlotWriter reader) {
+    for (int slot = 0; slot < length; slot += PAGE) {
+      reader.write(cache.store(), pages[slot / PAGE], 0, slot, Math.min(PAGE, length - slot));
+    }
+  }
+
+  /** Moves a range of slots of one page between the device and the host. */
+  @FunctionalInterface
+  public interface SlotWriter {
+    /** Slots {@code slot … slot + count − 1} of the page are tokens {@code from …}. */
+    void write(KvStore store, int page, int slot, int from, int count);
   }
 
   private void makeExclusive(int index, int slots) {

@@ -3,6 +3,7 @@ package org.gatun.backend;
 import java.nio.file.Path;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixLimits;
 import org.gatun.graph.StepLimits;
 import org.gatun.parallel.Communicator;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param poison fill activations and outputs with NaN before each run, so that what a kernel did
  *     not write shows (tests)
  * @param progress told about long work
+ * @param prefixes room for clustered prefixes
  * @param communicator this rank's end of its group, for the collectives of a sharded graph; null
  *     for one rank
  */
@@ -29,6 +31,7 @@ public record CompileOptions(
     boolean profile,
     boolean poison,
     Progress progress,
+    PrefixLimits prefixes,
     @Nullable Communicator communicator) {
 
   /** A single rank. */
@@ -40,7 +43,7 @@ public record CompileOptions(
       boolean profile,
       boolean poison,
       Progress progress) {
-    this(limits, kvPages, kvCodec, cacheDir, profile, poison, progress, null);
+    this(limits, kvPages, kvCodec, cacheDir, profile, poison, progress, PrefixLimits.NONE, null);
   }
 
   /** F32 KV, no cache directory, no profile: what tests use. */
@@ -52,18 +55,25 @@ public record CompileOptions(
   /** The same with another KV codec. */
   public CompileOptions withKv(KvCodec codec) {
     return new CompileOptions(
-        limits, kvPages, codec, cacheDir, profile, poison, progress, communicator);
+        limits, kvPages, codec, cacheDir, profile, poison, progress, prefixes, communicator);
   }
 
   /** The same with poisoned buffers. */
   public CompileOptions withPoison() {
     return new CompileOptions(
-        limits, kvPages, kvCodec, cacheDir, profile, true, progress, communicator);
+        limits, kvPages, kvCodec, cacheDir, profile, true, progress, prefixes, communicator);
   }
 
   /** The same as a rank of this group. */
   public CompileOptions withCommunicator(Communicator group) {
-    return new CompileOptions(limits, kvPages, kvCodec, cacheDir, profile, poison, progress, group);
+    return new CompileOptions(
+        limits, kvPages, kvCodec, cacheDir, profile, poison, progress, prefixes, group);
+  }
+
+  /** The same with room for prefixes. */
+  public CompileOptions withPrefixes(PrefixLimits room) {
+    return new CompileOptions(
+        limits, kvPages, kvCodec, cacheDir, profile, poison, progress, room, communicator);
   }
 
   /** KV slots in the pool. */

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixLimits;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.BackendOptions;
@@ -154,6 +155,7 @@ public final class Engine implements AutoCloseable {
             options.profile(),
             false,
             options.progress(),
+            PrefixLimits.NONE,
             group);
     WeightSource weights = part.weights(model.weights());
     BackendException last = null;

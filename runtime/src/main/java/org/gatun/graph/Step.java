@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.gatun.attention.KvPrefix;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
 
@@ -17,14 +18,16 @@ import org.gatun.attention.KvStore;
  *   header      16                rows, sequences, logit rows, longest KV, pages, mask words, slot positions, ints used
  *   per row     6 × limits.rows        TOKEN  SEQUENCE  POSITION  SLOT  ADAPTER  LOGIT (index or −1)
  *   per logit   6 × limits.logitRows   ROW  TEMPERATURE*  TOP_K  TOP_P*  MIN_P*  UNIFORM*      (* float bits)
- *   per seq     7 × limits.sequences   ROW_START  ROW_COUNT  KV_LENGTH (after the step)  TABLE  MASK  MASK_OFFSET  POSITIONS
+ *   per seq    11 × limits.sequences   ROW_START  ROW_COUNT  KV_LENGTH (after the step)  TABLE  MASK  MASK_OFFSET  POSITIONS
+ *                                      PREFIX (id or −1)  COARSE*  FINE* (thresholds)  FRESH (first slot not seen before)
  *   pages       limits.pages()         block tables, one after another; TABLE is a sequence's first entry
  *   mask words  limits.maskWords()     explicit masks: ceil(rowCount / 32) words per row, bit j = sees row j of the step
  *   positions   limits.slots           position of each slot of sequences whose slots are not positions
  * </pre>
  *
  * Row {@code i} of a sequence writes slot {@code KV_LENGTH − ROW_COUNT + i}. Rows of one sequence
- * are adjacent.
+ * are adjacent. Behind a prefix, slot 0 has the position that follows it: while POSITIONS is −1,
+ * distances between slots are distances between positions, and windows compare slots.
  */
 public final class Step implements AutoCloseable {
   /** Header fields. */
@@ -61,8 +64,16 @@ public final class Step implements AutoCloseable {
       MASK = 4,
       MASK_OFFSET = 5;
 
-  /** Offset of a sequence's slot positions, or −1 while slot and position are the same. */
-  public static final int POSITIONS = 6, SEQUENCE_FIELDS = 7;
+  /**
+   * Offset of a sequence's slot positions, or −1 while they are the slots' numbers plus a constant.
+   */
+  public static final int POSITIONS = 6;
+
+  /**
+   * The sequence's prefix ({@link org.gatun.attention.KvPrefix#id}, −1 for none), the thresholds of
+   * its coarse and fine clusters, and {@link KvSequence#freshFrom}.
+   */
+  public static final int PREFIX = 7, COARSE = 8, FINE = 9, FRESH = 10, SEQUENCE_FIELDS = 11;
 
   /** Values of {@link #MASK}. */
   public static final int MASK_CAUSAL = 0, MASK_FULL = 1, MASK_EXPLICIT = 2;
@@ -149,6 +160,11 @@ public final class Step implements AutoCloseable {
           case Mask.Explicit e -> writeMask(e, count);
         });
     putSequence(POSITIONS, s, -1);
+    KvPrefix prefix = sequence.prefix();
+    putSequence(PREFIX, s, prefix == null ? -1 : prefix.id());
+    putSequence(COARSE, s, Float.floatToRawIntBits(sequence.thresholds().coarse()));
+    putSequence(FINE, s, Float.floatToRawIntBits(sequence.thresholds().fine()));
+    putSequence(FRESH, s, sequence.freshFrom());
     for (int i = 0; i < count; i++) {
       put(rowBase + SEQUENCE * limits.rows() + rows + i, s);
       put(rowBase + SLOT * limits.rows() + rows + i, sequence.length() + i);
@@ -253,20 +269,19 @@ public final class Step implements AutoCloseable {
     return Float.intBitsToFloat(logit(field, l));
   }
 
-  /** A field of sequence {@code s}: one of {@link #ROW_START} … {@link #POSITIONS}. */
+  /** A field of sequence {@code s}: one of {@link #ROW_START} … {@link #FRESH}. */
   public int sequence(int field, int s) {
     return get(sequenceBase + field * limits.sequences() + s);
+  }
+
+  /** A float field of sequence {@code s}. */
+  public float sequenceFloat(int field, int s) {
+    return Float.intBitsToFloat(sequence(field, s));
   }
 
   /** Physical page that holds this slot of sequence {@code s}. */
   public int page(int s, int slot) {
     return get(pageBase + sequence(TABLE, s) + slot / KvStore.PAGE_SLOTS);
-  }
-
-  /** Position of the token in this slot of sequence {@code s}. */
-  public int slotPosition(int s, int slot) {
-    int p = sequence(POSITIONS, s);
-    return p < 0 ? slot : get(positionBase + p + slot);
   }
 
   /**
@@ -278,7 +293,7 @@ public final class Step implements AutoCloseable {
     int s = row(SEQUENCE, r);
     int count = sequence(ROW_COUNT, s);
     int base = sequence(KV_LENGTH, s) - count;
-    if (window > 0 && row(POSITION, r) - slotPosition(s, slot) >= window) {
+    if (window > 0 && distance(r, s, slot) >= window) {
       return false;
     }
     if (slot < base) {
@@ -294,6 +309,11 @@ public final class Step implements AutoCloseable {
         yield (get(maskBase + word) >>> (j % 32) & 1) != 0;
       }
     };
+  }
+
+  private int distance(int r, int s, int slot) {
+    int p = sequence(POSITIONS, s);
+    return p < 0 ? row(SLOT, r) - slot : row(POSITION, r) - get(positionBase + p + slot);
   }
 
   /** The limits the offsets come from. */

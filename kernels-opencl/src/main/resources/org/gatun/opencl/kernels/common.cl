@@ -8,13 +8,14 @@
 #define LOGIT_FIELD(step, lim, f, l) (step)[LOGIT_BASE(lim) + (f) * (lim).y + (l)]
 #define SEQ_BASE(lim) (LOGIT_BASE(lim) + 6 * (lim).y)
 #define SEQ_FIELD(step, lim, f, s) (step)[SEQ_BASE(lim) + (f) * (lim).z + (s)]
-#define PAGE_BASE(lim) (SEQ_BASE(lim) + 7 * (lim).z)
+#define PAGE_BASE(lim) (SEQ_BASE(lim) + 11 * (lim).z)
 #define MASK_BASE(lim) (PAGE_BASE(lim) + (lim).w)
 #define MASK_SIDE(lim) min((lim).x, 256)
 #define POSITION_BASE(lim) (MASK_BASE(lim) + MASK_SIDE(lim) * ((MASK_SIDE(lim) + 31) / 32))
 enum { ROW_TOKEN, ROW_SEQUENCE, ROW_POSITION, ROW_SLOT, ROW_ADAPTER, ROW_LOGIT };
 enum { LOGIT_ROW, LOGIT_TEMPERATURE, LOGIT_TOP_K, LOGIT_TOP_P, LOGIT_MIN_P, LOGIT_UNIFORM };
-enum { SEQ_ROW_START, SEQ_ROW_COUNT, SEQ_KV_LENGTH, SEQ_TABLE, SEQ_MASK, SEQ_MASK_OFFSET, SEQ_POSITIONS };
+enum { SEQ_ROW_START, SEQ_ROW_COUNT, SEQ_KV_LENGTH, SEQ_TABLE, SEQ_MASK, SEQ_MASK_OFFSET, SEQ_POSITIONS,
+       SEQ_PREFIX, SEQ_COARSE, SEQ_FINE, SEQ_FRESH };
 enum { MASK_CAUSAL, MASK_FULL, MASK_EXPLICIT };
 #define PAGE 64
 

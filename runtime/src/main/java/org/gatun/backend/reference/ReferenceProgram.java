@@ -4,12 +4,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.gatun.attention.KvCache;
+import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixData;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
 import org.gatun.graph.Graph;
@@ -33,6 +36,8 @@ public final class ReferenceProgram implements Program {
   private final Map<Value, double[]> values = new HashMap<>();
   private final Map<Integer, double[][]> keys = new HashMap<>();
   private final Map<Integer, double[][]> vals = new HashMap<>();
+  private final Map<Integer, PrefixData> prefixes = new HashMap<>();
+  private final BitSet ambiguous = new BitSet();
   private final KvCache kv;
 
   ReferenceProgram(Graph graph, WeightSource weights, CompileOptions options) {
@@ -81,6 +86,7 @@ public final class ReferenceProgram implements Program {
   public void run(Step step) {
     step.seal();
     values.clear();
+    ambiguous.clear();
     for (Value v : graph.inputs()) {
       double[] d = inputs.get(v.name());
       if (d == null || d.length != size(v, step)) {
@@ -103,6 +109,11 @@ public final class ReferenceProgram implements Program {
       throw new IllegalStateException("no step ran yet");
     }
     return d;
+  }
+
+  /** Rows of the last run whose reads another precision may choose otherwise. */
+  public BitSet ambiguous() {
+    return ambiguous;
   }
 
   @Override
@@ -141,6 +152,21 @@ public final class ReferenceProgram implements Program {
     @Override
     public int pages() {
       return options.kvPages();
+    }
+
+    @Override
+    public int prefixes() {
+      return options.prefixes().count();
+    }
+
+    @Override
+    public void loadPrefix(int id, PrefixData data) {
+      prefixes.put(id, data);
+    }
+
+    @Override
+    public void dropPrefix(int id) {
+      prefixes.remove(id);
     }
 
     @Override
@@ -235,6 +261,30 @@ public final class ReferenceProgram implements Program {
     @Override
     public Step step() {
       return step;
+    }
+
+    @Override
+    public int headDim(int layer) {
+      return graph.kvLayer(layer).headDim();
+    }
+
+    @Override
+    public KvCodec kvCodec() {
+      return options.kvCodec();
+    }
+
+    @Override
+    public PrefixData prefix(int id) {
+      PrefixData p = prefixes.get(id);
+      if (p == null) {
+        throw new IllegalStateException("no prefix " + id);
+      }
+      return p;
+    }
+
+    @Override
+    public void ambiguous(int r) {
+      ambiguous.set(r);
     }
 
     @Override

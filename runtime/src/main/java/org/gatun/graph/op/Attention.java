@@ -1,7 +1,10 @@
 package org.gatun.graph.op;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.gatun.attention.AttentionPlan;
+import org.gatun.attention.KvStore;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
@@ -38,6 +41,11 @@ public record Attention(
     this(layer, heads, kvHeads, headDim, scale, window, softCap, AttentionPlan.DENSE, false);
   }
 
+  /** The same with another plan. */
+  public Attention withPlan(AttentionPlan p) {
+    return new Attention(layer, heads, kvHeads, headDim, scale, window, softCap, p, lse);
+  }
+
   @Override
   public String name() {
     return "attention";
@@ -50,49 +58,67 @@ public record Attention(
         this,
         in,
         "q of heads × headDim, heads a multiple of kvHeads");
+    Op.require(
+        window == 0 || plan.equals(AttentionPlan.DENSE),
+        this,
+        in,
+        "plan "
+            + plan
+            + " reads the whole context; a layer with a window of "
+            + window
+            + " is dense");
     Result o = Op.f32(in.get(0).rows(), in.get(0).cols()).getFirst();
     return lse ? List.of(o, Op.f32(in.get(0).rows(), heads).getFirst()) : List.of(o);
   }
 
   @Override
   public void reference(RefFrame f) {
-    Step s = f.step();
-    for (int r = 0; r < s.rows(); r++) {
+    PlanReference read = PlanReference.of(this, f);
+    for (int r = 0; r < f.step().rows(); r++) {
       for (int h = 0; h < heads; h++) {
-        row(f, r, h);
+        row(f, read, r, h);
       }
     }
   }
 
-  private void row(RefFrame f, int r, int h) {
+  /** The score of a query head and a key, soft cap included. */
+  double score(double[] q, int qAt, double[] k, int kAt) {
+    double dot = 0;
+    for (int i = 0; i < headDim; i++) {
+      dot += q[qAt + i] * k[kAt + i];
+    }
+    return softCap > 0 ? softCap * Math.tanh(dot * scale / softCap) : dot * scale;
+  }
+
+  private void row(RefFrame f, PlanReference read, int r, int h) {
     Step s = f.step();
     int seq = s.row(Step.SEQUENCE, r);
-    int length = s.sequence(Step.KV_LENGTH, seq);
-    int kvAt = h / (heads / kvHeads) * headDim;
+    int kvHead = h / (heads / kvHeads);
+    int kvAt = kvHead * headDim;
     int at = r * heads * headDim + h * headDim;
-    double[] scores = new double[length];
-    double max = Double.NEGATIVE_INFINITY;
-    for (int j = 0; j < length; j++) {
-      scores[j] = Double.NEGATIVE_INFINITY;
-      if (s.visible(r, j, window)) {
-        double[] k = f.kv(layer, true, s.page(seq, j), j % 64);
-        double dot = 0;
-        for (int i = 0; i < headDim; i++) {
-          dot += f.in(0)[at + i] * k[kvAt + i];
-        }
-        scores[j] = softCap > 0 ? softCap * Math.tanh(dot * scale / softCap) : dot * scale;
-        max = Math.max(max, scores[j]);
+    List<double[]> keys = new ArrayList<>();
+    List<double[]> values = new ArrayList<>();
+    read.prefix(seq, kvHead, keys, values);
+    for (int j = 0; j < s.sequence(Step.KV_LENGTH, seq); j++) {
+      if (s.visible(r, j, window) && read.page(r, kvHead, j / KvStore.PAGE_SLOTS)) {
+        int page = s.page(seq, j);
+        int slot = j % KvStore.PAGE_SLOTS;
+        keys.add(Arrays.copyOfRange(f.kv(layer, true, page, slot), kvAt, kvAt + headDim));
+        values.add(Arrays.copyOfRange(f.kv(layer, false, page, slot), kvAt, kvAt + headDim));
       }
     }
+    double[] scores = new double[keys.size()];
+    double max = Double.NEGATIVE_INFINITY;
+    for (int j = 0; j < scores.length; j++) {
+      scores[j] = score(f.in(0), at, keys.get(j), 0);
+      max = Math.max(max, scores[j]);
+    }
     double sum = 0;
-    for (int j = 0; j < length; j++) {
-      if (scores[j] > Double.NEGATIVE_INFINITY) {
-        double p = Math.exp(scores[j] - max);
-        sum += p;
-        double[] v = f.kv(layer, false, s.page(seq, j), j % 64);
-        for (int i = 0; i < headDim; i++) {
-          f.out(0)[at + i] += p * v[kvAt + i];
-        }
+    for (int j = 0; j < scores.length; j++) {
+      double p = Math.exp(scores[j] - max);
+      sum += p;
+      for (int i = 0; i < headDim; i++) {
+        f.out(0)[at + i] += p * values.get(j)[i];
       }
     }
     for (int i = 0; i < headDim && sum > 0; i++) {

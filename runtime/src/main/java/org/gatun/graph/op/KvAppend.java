@@ -1,12 +1,13 @@
 package org.gatun.graph.op;
 
 import java.util.List;
+import org.gatun.attention.KvStore;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
 /**
- * Writes K and V of the step's rows into the slots the step assigns: operands k and v [T, kvHeads ×
- * headDim]; no result.
+ * Writes K and V of the step's rows, rounded as the KV codec stores them, into the slots the step
+ * assigns: operands k and v [T, kvHeads × headDim]; no result.
  *
  * @param layer the KV layer
  */
@@ -30,8 +31,13 @@ public record KvAppend(int layer) implements Op {
     for (int r = 0; r < s.rows(); r++) {
       int slot = s.row(Step.SLOT, r);
       int page = s.page(s.row(Step.SEQUENCE, r), slot);
-      System.arraycopy(f.in(0), r * cols, f.kv(layer, true, page, slot % 64), 0, cols);
-      System.arraycopy(f.in(1), r * cols, f.kv(layer, false, page, slot % 64), 0, cols);
+      for (boolean key : new boolean[] {true, false}) {
+        double[] stored = f.kv(layer, key, page, slot % KvStore.PAGE_SLOTS);
+        System.arraycopy(f.in(key ? 0 : 1), r * cols, stored, 0, cols);
+        for (int h = 0; h < cols; h += f.headDim(layer)) {
+          f.kvCodec().round(stored, h, f.headDim(layer));
+        }
+      }
     }
   }
 }

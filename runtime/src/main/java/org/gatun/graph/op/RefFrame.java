@@ -1,5 +1,7 @@
 package org.gatun.graph.op;
 
+import org.gatun.attention.KvCodec;
+import org.gatun.attention.PrefixData;
 import org.gatun.graph.Step;
 
 /** What a float64 reference sees: operands and results of one node, the step, and the KV cache. */
@@ -32,4 +34,23 @@ public interface RefFrame {
 
   /** K (or V) of one token: {@code kvHeads × headDim} elements; writable. */
   double[] kv(int layer, boolean key, int page, int slot);
+
+  /** Elements per head of a KV layer. */
+  int headDim(int layer);
+
+  /** How the KV cache stores its elements. */
+  default KvCodec kvCodec() {
+    return KvCodec.F32;
+  }
+
+  /** The prefix of this number, as a step's descriptor names it. */
+  default PrefixData prefix(int id) {
+    throw new IllegalStateException("no prefix " + id);
+  }
+
+  /**
+   * Says that what row {@code r} reads hangs on two numbers that nearly agree, so that another
+   * precision may choose otherwise: its results are then not compared.
+   */
+  default void ambiguous(int r) {}
 }

@@ -32,7 +32,7 @@ final class AttentionSpecs {
     for (Heads h : r.full() ? all : new Heads[] {all[0], all[2]}) {
       for (int window : new int[] {0, 1, 20}) {
         for (float cap : new float[] {0, 5}) {
-          for (KvCodec codec : new KvCodec[] {KvCodec.F32, KvCodec.F16}) {
+          for (KvCodec codec : KvCodec.values()) {
             if (!r.full() && (cap > 0) != (window == 20)) {
               continue;
             }

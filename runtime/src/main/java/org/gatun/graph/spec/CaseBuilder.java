@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.gatun.attention.KvCodec;
+import org.gatun.attention.PrefixData;
 import org.gatun.graph.Dim;
 import org.gatun.graph.GraphBuilder;
 import org.gatun.graph.StepLimits;
@@ -20,6 +21,7 @@ public final class CaseBuilder {
   private final GraphBuilder graph;
   private final Map<String, Value> inputs = new HashMap<>();
   private final List<OpCase.Action> script = new ArrayList<>();
+  private final List<PrefixData> prefixes = new ArrayList<>();
   private StepLimits limits = new StepLimits(64, 4, 64, 512);
   private KvCodec codec = KvCodec.F32;
   private Tolerance tolerance = Tolerance.SUM;
@@ -68,6 +70,12 @@ public final class CaseBuilder {
     return this;
   }
 
+  /** Adds a prefix for {@link OpCase.Attach}; returns its number. */
+  public int prefix(PrefixData p) {
+    prefixes.add(p);
+    return prefixes.size() - 1;
+  }
+
   /** How KV elements are stored. */
   public CaseBuilder kv(KvCodec c) {
     codec = c;
@@ -113,7 +121,12 @@ public final class CaseBuilder {
       }
       data.put(v.name(), x);
     }
-    script.add(new OpCase.Run(List.of(rows), data));
+    return run(data, rows);
+  }
+
+  /** Runs these rows with these inputs. */
+  public CaseBuilder run(Map<String, float[]> inputs, OpCase.Rows... rows) {
+    script.add(new OpCase.Run(List.of(rows), inputs));
     return this;
   }
 
@@ -136,6 +149,7 @@ public final class CaseBuilder {
 
   /** The finished case. */
   public OpCase build() {
-    return new OpCase(id, seed, graph.build(), random, limits, codec, script, tolerance, product);
+    return new OpCase(
+        id, seed, graph.build(), random, limits, codec, prefixes, script, tolerance, product);
   }
 }

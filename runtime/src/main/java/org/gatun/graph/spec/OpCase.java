@@ -3,6 +3,8 @@ package org.gatun.graph.spec;
 import java.util.List;
 import java.util.Map;
 import org.gatun.attention.KvCodec;
+import org.gatun.attention.PrefixData;
+import org.gatun.attention.PrefixThresholds;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Mask;
 import org.gatun.graph.Node;
@@ -21,6 +23,7 @@ import org.gatun.tensor.WeightSource;
  * @param weights random weights in the format under test
  * @param limits of the steps
  * @param kvCodec how KV elements are stored
+ * @param prefixes clustered prefixes that sequences of the script begin with
  * @param script steps and KV edits, in order
  * @param tolerance for a backend that computes in f32
  * @param product whether the op multiplies matrices, so that int8 or f16 operands widen the
@@ -33,6 +36,7 @@ public record OpCase(
     WeightSource weights,
     StepLimits limits,
     KvCodec kvCodec,
+    List<PrefixData> prefixes,
     List<Action> script,
     Tolerance tolerance,
     boolean product) {
@@ -74,6 +78,13 @@ public record OpCase(
 
   /** Releases the sequence's pages. */
   public record Release(String sequence) implements Action {}
+
+  /** The sequence, new, begins with prefix {@code prefix} of the case. */
+  public record Attach(String sequence, int prefix, PrefixThresholds thresholds)
+      implements Action {}
+
+  /** From now on the sequence's clusters must exceed these. */
+  public record Thresholds(String sequence, PrefixThresholds thresholds) implements Action {}
 
   /**
    * The rows a step adds to one sequence.

@@ -26,6 +26,8 @@ public final class OpSpecs {
           new Builtin("matmul", MatMulSpecs::matMul),
           new Builtin("gated_matmul", MatMulSpecs::gatedMatMul),
           new Builtin("attention", AttentionSpecs::attention),
+          new Builtin("attention_squeezed", SqueezedSpecs::cases),
+          new Builtin("attention_blocktopk", BlockTopKSpecs::cases),
           new Builtin("sample", SampleSpecs::sample));
 
   private OpSpecs() {}
