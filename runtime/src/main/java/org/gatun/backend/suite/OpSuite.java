@@ -18,7 +18,6 @@ import org.gatun.backend.reference.ReferenceProgram;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
-import org.gatun.graph.op.GatedMatMul;
 import org.gatun.graph.spec.OpCase;
 import org.gatun.graph.spec.Tolerance;
 import org.gatun.tensor.DType;
@@ -113,21 +112,7 @@ public final class OpSuite {
       this.test = test;
       this.reference = reference;
       this.program = program;
-      Tolerance t = test.tolerance();
-      if (test.product() && backend.numerics().int8Activations()) {
-        // Rounding x to 8 bits per block of 32: 1 / 254 of the block's largest, a random walk over
-        // the sum.
-        Tolerance rounded = new Tolerance(2e-2, 4e-2);
-        if (test.graph().nodes().getLast().op() instanceof GatedMatMul) {
-          rounded = rounded.times(2); // both factors carry it
-        }
-        t =
-            new Tolerance(
-                Math.max(t.relative(), rounded.relative()), Math.max(t.scaled(), rounded.scaled()));
-      } else if (test.product() && backend.numerics().f16Products()) {
-        t = new Tolerance(Math.max(t.relative(), 4e-3), Math.max(t.scaled(), 4e-3));
-      }
-      tolerance = t;
+      tolerance = test.tolerance(backend.numerics());
     }
 
     double run() {

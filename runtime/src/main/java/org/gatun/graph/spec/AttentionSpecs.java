@@ -110,7 +110,7 @@ final class AttentionSpecs {
     CaseBuilder c = new CaseBuilder(id, seed).limits(128, 4, 4, 512).kv(codec);
     // f16 keys are off by 2^-11 each; the error of a score is a random walk over the head dim.
     c.tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3))
-        .product();
+        .narrowing(Narrowing.ATTENTION);
     c.kvLayer(0, h.kv, h.dim);
     Value q = c.input("q", h.q * h.dim);
     c.op(new KvAppend(0), c.input("k", h.kv * h.dim), c.input("v", h.kv * h.dim));

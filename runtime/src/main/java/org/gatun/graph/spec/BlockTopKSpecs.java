@@ -79,7 +79,7 @@ final class BlockTopKSpecs {
       builder = new CaseBuilder(id, seed).limits(192, 4, 4, 2048).kv(codec);
       builder
           .tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3))
-          .product();
+          .narrowing(Narrowing.ATTENTION);
       direction = uniform(heads.dim);
       for (int i = 0; i < strength.length; i++) {
         int j = random.nextInt(i + 1);

@@ -25,7 +25,7 @@ public final class CaseBuilder {
   private StepLimits limits = new StepLimits(64, 4, 64, 512);
   private KvCodec codec = KvCodec.F32;
   private Tolerance tolerance = Tolerance.SUM;
-  private boolean product;
+  private Narrowing narrowing = Narrowing.NONE;
 
   /** A case with its own random stream. */
   public CaseBuilder(String id, long seed) {
@@ -88,9 +88,9 @@ public final class CaseBuilder {
     return this;
   }
 
-  /** Marks a matrix product: backends with int8 or f16 operands get a wider tolerance. */
-  public CaseBuilder product() {
-    product = true;
+  /** Marks products: backends that narrow their operands so get a wider tolerance. */
+  public CaseBuilder narrowing(Narrowing n) {
+    narrowing = n;
     return this;
   }
 
@@ -150,6 +150,6 @@ public final class CaseBuilder {
   /** The finished case. */
   public OpCase build() {
     return new OpCase(
-        id, seed, graph.build(), random, limits, codec, prefixes, script, tolerance, product);
+        id, seed, graph.build(), random, limits, codec, prefixes, script, tolerance, narrowing);
   }
 }

@@ -26,7 +26,7 @@ final class MatMulSpecs {
             CaseBuilder c =
                 new CaseBuilder("matmul/" + t + "/" + rows + "x" + in + "x" + out, q.seed());
             c.op(MatMul.PLAIN, c.input("x", in), c.weight("w", t, out, in));
-            cases.add(c.product().runRows(rows).build());
+            cases.add(c.narrowing(Narrowing.weight(t, 1)).runRows(rows).build());
           }
         }
       }
@@ -42,7 +42,7 @@ final class MatMulSpecs {
           parts.weight("bq", DType.F32, 1, 96),
           parts.weight("bk", DType.F32, 1, 32),
           parts.weight("bv", DType.F32, 1, 32));
-      cases.add(parts.product().runRows(1).runRows(9).build());
+      cases.add(parts.narrowing(Narrowing.weight(t, 1)).runRows(1).runRows(9).build());
     }
     return cases;
   }
@@ -61,7 +61,11 @@ final class MatMulSpecs {
               c.input("x", in),
               c.weight("gate", t, 80, in),
               c.weight("up", t, 80, in));
-          cases.add(c.product().tolerance(Tolerance.SUM.times(4)).runRows(rows).build());
+          cases.add(
+              c.narrowing(Narrowing.weight(t, 2))
+                  .tolerance(Tolerance.SUM.times(4))
+                  .runRows(rows)
+                  .build());
         }
       }
     }

@@ -5,6 +5,7 @@ import java.util.Map;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.PrefixData;
 import org.gatun.attention.PrefixThresholds;
+import org.gatun.backend.Backend;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Mask;
 import org.gatun.graph.Node;
@@ -26,8 +27,7 @@ import org.gatun.tensor.WeightSource;
  * @param prefixes clustered prefixes that sequences of the script begin with
  * @param script steps and KV edits, in order
  * @param tolerance for a backend that computes in f32
- * @param product whether the op multiplies matrices, so that int8 or f16 operands widen the
- *     tolerance
+ * @param narrowing what backends may round its operands to
  */
 public record OpCase(
     String id,
@@ -39,7 +39,12 @@ public record OpCase(
     List<PrefixData> prefixes,
     List<Action> script,
     Tolerance tolerance,
-    boolean product) {
+    Narrowing narrowing) {
+
+  /** What a backend that computes so may be off by. */
+  public Tolerance tolerance(Backend.Numerics numerics) {
+    return narrowing.widen(tolerance, numerics);
+  }
 
   /**
    * Elements of all weights and of the inputs of all runs: what "smaller" means when a failure is

@@ -93,7 +93,7 @@ final class SqueezedSpecs {
       builder = new CaseBuilder(id, seed).limits(96, 4, 4, 512).kv(codec);
       builder
           .tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3))
-          .product();
+          .narrowing(Narrowing.ATTENTION);
     }
 
     OpCase build() {
