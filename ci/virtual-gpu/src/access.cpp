@@ -192,10 +192,19 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
       else *p |= (u8)(((1u << size) - 1) << (l.at[i] & 7));
     });
   }
+  bool first_store = false;  // into memory whose reads left no tags so far
   if (use != Use::Load) {
-    if (inside) al->kernel_written = true;
-    else lanes(m, [&](int i) { of[i]->kernel_written = true; });
+    lanes(inside ? m & -m : m, [&](int i) {
+      if (!of[i]->kernel_written) of[i]->kernel_written = true, of[i]->first_writer = w.launch->launch_id;
+      first_store |= of[i]->first_writer == w.launch->launch_id;
+    });
+  } else if (o.y & 0x800 && checks & CHECK_CONST && device && w.launch->race_tags && (!inside || al->kernel_written)) {
+    lanes(l.uniform ? m & -m : m, [&](int i) {
+      if (written_by_launch(*w.launch, l.at[i], size))
+        report_at(w, o, i, "MEM-CONST", Severity::Error, "read through the read-only path (.nc) of bytes that this launch writes", &l.at[i]);
+    });
   }
+  if (!w.launch->unordered.empty() && device) span_race(w, o, m, l.at, size, use != Use::Load, first_store);
   // Reads of memory that no kernel ever wrote (weights, inputs) race with nothing, so they are not even recorded. What this
   // misses: reads that precede the very first kernel store into an allocation, against a later store in the same launch.
   bool racy = use != Use::Load || !inside || al->kernel_written || o.y & 0x100;

@@ -27,7 +27,9 @@ void count_banks(Counters& c, const u32* off, u32 m, u32 size, bool unit, bool u
 void count_sectors(Warp& w, Counters::Global& g, const u64* at, u32 m, u32 size, bool unit, bool uniform);
 [[noreturn]] void memory_fault(Warp& w, const Op& o, int lane, const char* id, int code, const std::string& text, u64 addr);
 Space generic_space(u64 addr);
+void settle_stores(Warp& w, u32 m, const Lanes& l, u32 size);  // delayed stores of these bytes become visible
 
 // Race tags of global memory, one word per 4 bytes (global_race.cpp).
+bool written_by_launch(const Launch& l, u64 addr, u32 size);
 void global_race(Warp& w, const Op& o, u32 m, const Lanes& l, u32 size, Use use, bool strong);
 }  // namespace vgpu

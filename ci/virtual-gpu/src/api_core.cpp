@@ -43,7 +43,7 @@ EXPORT CUresult cuInit(unsigned flags) {
   std::string n = env("GATUN_VGPU_DEVICES");
   d.devices = n.empty() ? 1 : atoi(n.c_str());
   if (d.devices < 1 || d.devices > MAX_DEVICES) { fprintf(stderr, "GATUN_VGPU_DEVICES must be 1 to %d\n", MAX_DEVICES); return CUDA_ERROR_INVALID_VALUE; }
-  d.strict = env("GATUN_VGPU_POISON") != "0";
+  
   if (!memory().reserve()) { fprintf(stderr, "Gatun Virtual GPU: no address space (raise the limit on virtual memory)\n"); return CUDA_ERROR_OUT_OF_MEMORY; }
   std::string mem = env("GATUN_VGPU_MEM");  // MiB
   u64 cap = mem.empty() ? d.profile->memory : strtoull(mem.c_str(), nullptr, 0) << 20;
@@ -176,19 +176,25 @@ EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice i) {
 static void destroy_contents(Context* c) {
   Driver& d = driver();
   if (!c->fault) drive([&] { return idle(c); });
+  host_waited_all(c);
   for (auto it = d.pending.begin(); it != d.pending.end();) it = (*it)->ctx == c ? d.pending.erase(it) : std::next(it);
-  size_t leaks = 0;
+  size_t leaks = 0, modules = 0;
   memory().each(c, [&](const Alloc& a) { leaks += !a.constant; });
   for (auto it = d.modules.begin(); it != d.modules.end();) {
     Module* m = *it;
     if (m->ctx != c) { ++it; continue; }
+    modules++;
     leaks -= m->memory.size() - (size_t)std::count_if(m->memory.begin(), m->memory.end(), [&](u64 a) { auto x = memory().exact(a); return x && x->constant; });
     it = d.modules.erase(it);
     for (auto& f : m->functions) d.functions.erase(f.second.get());
     delete m;
   }
-  if (leaks && options().check & CHECK_LEAK)
-    report_host("LEAK", Severity::Warn, std::to_string(leaks) + " device allocations alive when their context was destroyed");
+  auto of = [&](auto& set) { return (size_t)std::count_if(set.begin(), set.end(), [&](auto* x) { return x->ctx == c; }); };
+  std::string alive;
+  auto say = [&](size_t n, const char* what) { if (n) alive += (alive.empty() ? "" : ", ") + std::to_string(n) + " " + what; };
+  say(leaks, "device allocations"), say(modules, "modules"), say(of(d.streams), "streams"), say(of(d.events), "events"), say(of(d.execs), "graphs");
+  if (!alive.empty() && !c->fault && options().check & CHECK_LEAK)
+    report_host("LEAK", Severity::Warn, alive + " alive when their context was destroyed");
   memory().release_ctx(c);
   for (auto it = d.streams.begin(); it != d.streams.end();) if ((*it)->ctx == c) { delete *it; it = d.streams.erase(it); } else ++it;
   for (auto it = d.events.begin(); it != d.events.end();) if ((*it)->ctx == c) { delete *it; it = d.events.erase(it); } else ++it;
@@ -292,6 +298,7 @@ EXPORT CUresult cuCtxSynchronize(void) {
     ledger().host["syncs"]++;
   }
   drive([&] { return idle(c); });
+  host_waited_all(c);
   return (CUresult)c->fault;
 }
 EXPORT CUresult cuCtxGetLimit(size_t* v, CUlimit l) {

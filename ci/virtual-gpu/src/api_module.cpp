@@ -175,7 +175,7 @@ EXPORT CUresult cuModuleUnload(CUmodule h) {
   API(cuModuleUnload);
   Module* m = module_of(h);
   if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  drive([] { return driver().pending.empty(); });
+  wait_all();
   for (u64 a : m->memory) memory().release(a);
   for (auto& f : m->functions) driver().functions.erase(f.second.get());
   driver().modules.erase(m);
@@ -339,6 +339,8 @@ Launch* make_launch(const Work& w, Context* c) {
   l->resident_limit = (u64)driver().profile->sms * std::max(1u, occupancy(*l->kernel, (u32)threads, w.shared));
   l->launch_id = driver().next_launch++;
   l->race_tags = true;
+  l->fuzz = options().fuzz;
+  l->random = Random(options().fuzz ^ options().store_delay ^ (u64)l->launch_id << 32);
   if (w.cooperative)
     if (const Alloc* a = memory().alloc(c->device, 64)) {
       memset(memory().device_bytes(a->base), 0, 64);

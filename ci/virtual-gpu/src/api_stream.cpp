@@ -56,7 +56,10 @@ EXPORT CUresult cuStreamQuery(CUstream h) {
   API(cuStreamQuery);
   STREAM(h);
   if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
-  if (!s->last || s->last->done) return CUDA_SUCCESS;
+  if (!s->last || s->last->done) {
+    if (s->last) host_waited(s->last->order);
+    return CUDA_SUCCESS;
+  }
   int turns = 0;
   drive([&] { return turns++ > 0; });  // asking lets the device get on
   return CUDA_ERROR_NOT_READY;
@@ -81,12 +84,7 @@ EXPORT CUresult cuStreamWaitEvent(CUstream h, CUevent eh, unsigned) {
     if (e->task && !e->task->done) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_ISOLATION; }
     return CUDA_SUCCESS;
   }
-  if (e->task && !e->task->done) {
-    Work w;
-    if (CUresult r = enqueue(s, std::move(w))) return r;
-    s->last->deps.push_back(e->task);
-  }
-  return CUDA_SUCCESS;
+  return e->task ? enqueue(s, Work{}, e->task) : CUDA_SUCCESS;
 }
 EXPORT CUresult cuStreamAddCallback(CUstream h, CUstreamCallback, void*, unsigned) {
   API(cuStreamAddCallback);
@@ -135,7 +133,10 @@ EXPORT CUresult cuEventQuery(CUevent h) {
   Event* e = event_of(h);
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
   if (e->capture && driver().captures.count(e->capture)) return CUDA_ERROR_CAPTURED_EVENT;
-  if (!e->task || e->task->done) return CUDA_SUCCESS;
+  if (!e->task || e->task->done) {
+    if (e->task) host_waited(e->task->order);
+    return CUDA_SUCCESS;
+  }
   int turns = 0;
   drive([&] { return turns++ > 0; });
   return CUDA_ERROR_NOT_READY;
@@ -151,7 +152,7 @@ EXPORT CUresult cuEventSynchronize(CUevent h) {
   }
   TaskRef t = e->task;
   Context* c = e->ctx;
-  if (t) drive([&] { return t->done; });
+  if (t) wait_task(t);
   return (CUresult)c->fault;
 }
 EXPORT CUresult cuEventElapsedTime(float* ms, CUevent a, CUevent b) {

@@ -36,6 +36,16 @@ struct PtxError : std::runtime_error {
       : std::runtime_error("line " + std::to_string(line) + ": " + what), line(line) {}
 };
 
+// A small random sequence for the schedule modes (xorshift64*).
+struct Random {
+  u64 state = 1;
+  explicit Random(u64 seed = 1) : state(seed * 0x9E3779B97F4A7C15ull | 1) {}
+  u32 operator()(u32 n) {  // below n
+    state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
+    return (u32)((state * 0x2545F4914F6CDD1Dull >> 33) % n);
+  }
+};
+
 template <class To, class From>
 inline To bits_as(const From& f) {
   static_assert(sizeof(To) == sizeof(From), "same size");

@@ -10,7 +10,6 @@ struct Counters {
   struct Global { u64 requests = 0, sectors = 0, bytes_useful = 0; } ld, st, red;
   u64 footprint_blocks = 0;  // distinct sectors per block, summed
   u64 footprint_grid = 0;    // distinct sectors of the launch
-  u64 footprint_blocks_st = 0;
   u64 shared_requests = 0, shared_wavefronts = 0, shared_conflicts = 0;
   u64 async_bytes = 0, mma_ops = 0, mma_macs = 0, barrier_waits = 0, warp_barriers = 0, spins = 0;
   u64 blocks = 0;
@@ -38,6 +37,21 @@ class Footprint {
     } else {
       for (u64 i = first; i <= last; i++) touch(i);
     }
+  }
+  // The first touched sector of [first, last]; 0: none.
+  u64 first_in(u64 first, u64 last) const {
+    u64 best = 0;
+    for (u32 i : order_) {
+      const Slot& s = slots_[i];
+      u64 base = (s.page - 1) << 7;
+      if (base > last || base + 127 < first) continue;
+      for (int h = 0; h < 2; h++)
+        for (u64 b = s.bits[h]; b; b &= b - 1) {
+          u64 sector = base + 64 * h + __builtin_ctzll(b);
+          if (sector >= first && sector <= last && (!best || sector < best)) best = sector;
+        }
+    }
+    return best;
   }
   u64 count() const {
     u64 n = 0;

@@ -53,6 +53,7 @@ struct Work {
 struct Task {
   Work work;
   Context* ctx;
+  Order order;
   std::vector<std::shared_ptr<Task>> deps;
   std::unique_ptr<Launch> launch;
   bool done = false, from_graph = false, peer_ok = true;
@@ -130,16 +131,18 @@ struct Driver {
   std::list<TaskRef> pending;
   u64 clock_ns = 0, next_capture = 1;
   u32 next_launch = 1;
-  bool strict = true;  // findings of severity error poison the context
 };
 Driver& driver();
 std::vector<Context*>& context_stack();
 Context* current();
 
-CUresult enqueue(Stream* s, Work w);
+// `also`: a task of another stream that the work comes after.
+CUresult enqueue(Stream* s, Work w, const TaskRef& also = nullptr);
 void drive(const std::function<bool()>& until);  // runs queued work until the condition holds
 bool idle(Context* c);
 void wait_stream(Stream* s);
+void wait_task(const TaskRef& t);
+void wait_all();  // for all work of all contexts
 Stream* stream_of(CUstream h, CUresult* err);
 CUresult capture_guard();  // an error when a capture forbids unsafe calls now
 CUresult check_launch(const Work& w);

@@ -2,6 +2,8 @@
 #pragma once
 #include <deque>
 
+#include "order.h"
+#include "stream_race.h"
 #include "warp.h"
 
 namespace vgpu {
@@ -28,7 +30,14 @@ struct Launch {
   bool race_tags = false;
   u32 launch_id = 0;
   u32 first_slot = 0, last_slot = 0, slot_floor = 0;      // of its blocks in the race tags
-  std::vector<std::pair<u32, u32>> concurrent;            // slots of launches that overlapped with this one
+  std::vector<std::pair<u32, u32>> concurrent;            // slots of launches that nothing orders before or after this one
+  const Order* order = nullptr;                           // its place among all work; null: none
+  std::vector<const Past*> unordered;                     // work that is done, but not ordered before this launch
+
+  u64 fuzz = 0;      // seed of a random schedule; 0: the plain one
+  Random random;     // of the schedule and of delayed stores
+
+  std::vector<Delayed> delayed;  // of blocks that have ended
 
   // running
   bool started = false, finished = false;
@@ -54,13 +63,16 @@ struct Launch {
   std::unique_ptr<Block> make_block(u64 index);
   bool run_block(Block& b);
   void retire(Block& b);
+  void land_stores();
 };
 
 void run_warp(Warp& w, u32 budget);
 void exit_lanes(Warp& w, u32 m);
 void next_path(Warp& w);          // picks the path to run; sets stop when none is runnable
 void park(Warp& w, Path p);
-void release_barrier(Block& b, u32 id);
+// Delayed stores (GATUN_VGPU_STORE_DELAY) become visible to the block; and to everybody, with those of the block.
+void share_stores(Warp& w);
+void drain_stores(Warp& w);
 void arrive(Warp& w, const Op& o, u32 id, u32 expected, u32 lanes, bool wait);
 void check_barriers(Block& b);
 // Waits until every live lane of `need` is at this op with the same mask. True: run now for the lanes in m.

@@ -21,12 +21,15 @@ bool Memory::reserve() {
   void* d = mmap(nullptr, total, PROT_READ | PROT_WRITE, flags, -1, 0);
   void* b = mmap(nullptr, total / 8, PROT_READ | PROT_WRITE, flags, -1, 0);
   void* t = mmap(nullptr, total * 2, PROT_READ | PROT_WRITE, flags, -1, 0);
-  if (w == MAP_FAILED || d == MAP_FAILED || b == MAP_FAILED || t == MAP_FAILED) return false;
+  void* y = mmap(nullptr, total * 8, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (y == MAP_FAILED || w == MAP_FAILED || d == MAP_FAILED || b == MAP_FAILED || t == MAP_FAILED) return false;
   window_ = (u64)w;
   delta_ = (u64)d - (u64)w;
   bits_ = (u8*)b;
   wtags_ = (u64)t;
   rtags_ = (u64)t + total;
+  wbytes_ = (u64)y;
+  rbytes_ = (u64)y + total * 4;
   return true;
 }
 
@@ -155,5 +158,8 @@ bool Memory::written(u64 addr, u64 n) const {
   for (; addr < end; addr++) if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
   return true;
 }
-void Memory::drop_tags() { madvise((void*)wtags_, DEVICE_WINDOW * MAX_DEVICES * 2, MADV_DONTNEED); }
+void Memory::drop_tags() {
+  madvise((void*)wtags_, DEVICE_WINDOW * MAX_DEVICES * 2, MADV_DONTNEED);
+  madvise((void*)wbytes_, DEVICE_WINDOW * MAX_DEVICES * 8, MADV_DONTNEED);
+}
 }  // namespace vgpu

@@ -22,6 +22,7 @@ struct Alloc {
   mutable bool full = false;        // every byte was written: no need to look at the bits again
   mutable bool kernel_written = false;  // a kernel stored here at least once
   mutable u32 looked = 0;           // the launch that last looked
+  mutable u32 first_writer = 0;     // the launch whose kernel stored here first
 };
 
 class Memory {
@@ -51,12 +52,15 @@ class Memory {
   bool written(u64 addr, u64 n) const;   // every byte was
   u32* write_tag(u64 addr) const { return (u32*)(addr - window_ + wtags_); }
   u32* read_tag(u64 addr) const { return (u32*)(addr - window_ + rtags_); }
+  // Four tags each, of a word that was touched by parts.
+  u32* write_tags_of_bytes(u64 word) const { return (u32*)((word - window_) * 4 + wbytes_); }
+  u32* read_tags_of_bytes(u64 word) const { return (u32*)((word - window_) * 4 + rbytes_); }
   void drop_tags();
   u64 generation() const { return generation_; }  // moves when an allocation goes away
   bool in_window(u64 addr) const { return addr >= window_ && addr < window_ + DEVICE_WINDOW * MAX_DEVICES; }
 
  private:
-  u64 window_ = 0, delta_ = 0, wtags_ = 0, rtags_ = 0;
+  u64 window_ = 0, delta_ = 0, wtags_ = 0, rtags_ = 0, wbytes_ = 0, rbytes_ = 0;
   u8* bits_ = nullptr;
   std::map<u64, Alloc> live_, host_;
   std::map<u64, Alloc> freed_;

@@ -32,6 +32,7 @@ void cp_async(Warp& w, const Op& o, u32 m) {
   u64* ga = w.row<u64>(o.r[1]);
   for (int i = 0; i < LANES; i++) g.at[i] = ga[i] + (i64)(i32)o.y;
   shared_bounds(w, o, m, s, o.size);
+  drain_stores(w);
   w.async.emplace_back();
   AsyncCopy& a = w.async.back();
   a.left = m, a.size = o.size, a.op = &o;

@@ -76,6 +76,7 @@ void atom(Warp& w, const Op& o, u32 m) {
     if (s == Space::Shared) shared_access(w, o, part, p, o.size, Use::Atomic, 0);
     else if (s == Space::Global) global_access(w, o, part, p, o.size, Use::Atomic);
     else memory_fault(w, o, __builtin_ctz(part), "MEM-OOB", 717, "atomic outside global and shared memory", p.at[__builtin_ctz(part)]);
+    if (s == Space::Global && options().store_delay) settle_stores(w, part, p, o.size);
     perform(w, o, part, p);
     todo &= ~part;
   }

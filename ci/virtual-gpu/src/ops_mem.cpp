@@ -5,7 +5,7 @@
 
 namespace vgpu {
 namespace {
-// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) | release (0x400) | scope << 12,
+// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) | release (0x400) | read-only path (0x800) | scope << 12,
 //     x = 1: sign-extend to 32 bits. Rows: r[1] = address, aux = elements (or r[0] alone).
 
 u32 element_row(Warp& w, const Op& o, u32 e) { return o.naux ? w.launch->kernel->aux[o.aux + e] : o.r[0]; }
@@ -90,6 +90,43 @@ void write_lanes(Warp& w, const Op& o, u32 m, const Lanes& l) {
   }
 }
 
+// ---- stores that others see late ----
+
+bool overlaps(const Delayed& d, const u8* p, u32 size) { return d.at < p + size && p < d.at + d.size; }
+// What this warp stored itself it must read, and stores of one place keep their order: those become visible now.
+void settle(std::vector<Delayed>& all, u32 m, const Lanes& l, u32 size) {
+  for (size_t k = 0; k < all.size();) {
+    const Delayed& d = all[k];
+    bool hit = false;
+    lanes(m, [&](int i) { hit |= overlaps(d, l.unit ? l.ptr[0] + i * size : l.ptr[i], size); });
+    if (!hit) { k++; continue; }
+    memcpy(d.at, d.bytes, d.size);
+    all[k] = all.back();
+    all.pop_back();
+  }
+}
+void settle(Warp& w, u32 m, const Lanes& l, u32 size) {
+  settle(w.delayed, m, l, size);
+  settle(w.block->delayed, m, l, size);
+}
+void delay(Warp& w, const Op& o, u32 m, const Lanes& l) {
+  settle(w, m, l, o.size);
+  lanes(m, [&](int i) {
+    Delayed d;
+    d.at = l.unit ? l.ptr[0] + i * o.size : l.ptr[i];
+    d.size = o.size;
+    lane_bytes_of(w, o, i, d.bytes);
+    for (Delayed& x : w.delayed) if (overlaps(x, d.at, d.size)) { x = d; return; }  // lanes of one instruction on one place
+    w.delayed.push_back(d);
+  });
+  while (w.delayed.size() > 256) {
+    size_t k = w.launch->random((u32)w.delayed.size());
+    memcpy(w.delayed[k].at, w.delayed[k].bytes, w.delayed[k].size);
+    w.delayed[k] = w.delayed.back();
+    w.delayed.pop_back();
+  }
+}
+
 void polled(Warp& w, const Op& o) {
   if (!(o.y & 0x100)) return;
   note_poll(w);
@@ -102,6 +139,7 @@ void load(Warp& w, const Op& o, u32 m, Lanes& l) {
   else if (SP == Space::Shared) shared_access(w, o, m, l, o.size, Use::Load, 0);
   else if (SP == Space::Local) local_access(w, o, m, l, o.size, Use::Load);
   else param_access(w, o, m, l, o.size);
+  if (SP == Space::Global && options().store_delay) settle(w, m, l, o.size);
   spread_any(w, o, m, l);
 }
 template <Space SP>
@@ -128,9 +166,13 @@ void store(Warp& w, const Op& o, u32 m, Lanes& l) {
       });
     }
   } else {
-    if (SP == Space::Global) global_access(w, o, m, l, o.size, Use::Store);
+    if (SP == Space::Global) global_access(w, o, m, l, o.size, Use::Store), w.launch->idle_steps = 0;
     else if (SP == Space::Local) local_access(w, o, m, l, o.size, Use::Store);
     else memory_fault(w, o, __builtin_ctz(m), "MEM-CONST", 717, "write to the kernel's parameters", l.at[__builtin_ctz(m)]);
+    if (SP == Space::Global && options().store_delay) {
+      if (!(o.y & 0x100)) return delay(w, o, m, l);
+      settle(w, m, l, o.size);
+    }
     write_lanes(w, o, m, l);
   }
 }
@@ -178,7 +220,8 @@ void decode_ldst(Ctx& c, bool store) {
   int scope = c.one_of({"cta", "cluster", "gpu", "sys"});
   if (is_volatile || scope < 0) scope = 3;
   int sp = c.one_of({"global", "shared", "local", "const", "param", "shared::cta"});
-  if (c.has("nc")) { if (store || sp != 0) c.fail(".nc needs ld.global"); }
+  bool nc = c.has("nc");
+  if (nc && (store || sp != 0)) c.fail(".nc needs ld.global");
   for (size_t i = 0; i < mods.size(); i++) {  // cache hints have no effect here
     const std::string& h = mods[i];
     if (h == "ca" || h == "cg" || h == "cs" || h == "lu" || h == "cv" || h == "wb" || h == "wt" || h.rfind("L1::", 0) == 0 ||
@@ -194,7 +237,7 @@ void decode_ldst(Ctx& c, bool store) {
   u32 es = (u32)ty_bytes(t);
   if (es > 8 || es * n > 16) c.fail("access is too wide");
   c.op.size = (u8)(es * n);
-  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0) | (strong ? (u32)scope << 12 : 0);
+  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0) | (nc ? 0x800 : 0) | (strong ? (u32)scope << 12 : 0);
   c.op.x = ty_signed(t) && es < 4;
   Ty rt = es == 8 ? Ty::B64 : Ty::B32;
   std::vector<std::pair<u32, u32>> extends;  // (32-bit row, 64-bit row) to extend after a load
@@ -240,6 +283,18 @@ void decode_ldst(Ctx& c, bool store) {
   for (auto& x : extends) c.widen(x.first, x.second, ty_signed(t));
 }
 }  // namespace
+
+void settle_stores(Warp& w, u32 m, const Lanes& l, u32 size) { settle(w, m, l, size); }
+void share_stores(Warp& w) {
+  auto& all = w.block->delayed;
+  all.insert(all.end(), w.delayed.begin(), w.delayed.end());
+  w.delayed.clear();
+}
+void drain_stores(Warp& w) {
+  share_stores(w);
+  for (const Delayed& d : w.block->delayed) memcpy(d.at, d.bytes, d.size);
+  w.block->delayed.clear();
+}
 
 static Register r_ld({"ld", "ldu"}, [](Ctx& c) { decode_ldst(c, false); });
 static Register r_st({"st"}, [](Ctx& c) { decode_ldst(c, true); });

@@ -74,6 +74,15 @@ static void copy_row(u64 dst, u64 src, const u8* staged, u64 n) {
   }
 }
 
+static int race_found() { return options().strict ? 719 : 0; }
+
+// The device bytes that rows of a copy or set touch.
+static void add_span(std::vector<Span>& v, u64 at, u64 row, u64 rows, u64 pitch, bool write) {
+  if (!memory().in_window(at)) return;
+  if (rows <= 1 || pitch == row) v.push_back({at, at + row * std::max<u64>(1, rows), write});
+  else for (u64 r = 0; r < rows; r++) v.push_back({at + r * pitch, at + r * pitch + row, write});
+}
+
 static int run_simple(Task& t) {
   Work& w = t.work;
   Driver& d = driver();
@@ -89,7 +98,10 @@ static int run_simple(Task& t) {
         copy_row(w.dst + r * w.dpitch, w.src + r * w.spitch, w.staged ? w.staged->data() + r * w.bytes : nullptr, w.bytes);
       note_copy(w.dst, w.staged ? 0 : w.src, w.bytes * w.rows);
       d.clock_ns += 1000 + w.bytes * w.rows / 16;
-      return 0;
+      std::vector<Span> spans;
+      add_span(spans, w.dst, w.bytes, w.rows, w.dpitch, true);
+      if (!w.staged) add_span(spans, w.src, w.bytes, w.rows, w.spitch, false);
+      return copy_race(t.order, t.ctx->device, spans, "a copy of " + std::to_string(w.bytes * w.rows) + " bytes") ? race_found() : 0;
     }
     case Work::Set: {
       u64 row = w.bytes * w.elem;
@@ -104,7 +116,9 @@ static int run_simple(Task& t) {
         memory().mark(w.dst + r * w.dpitch, row);
       }
       d.clock_ns += 1000 + row * w.rows / 16;
-      return 0;
+      std::vector<Span> spans;
+      add_span(spans, w.dst, row, w.rows, w.dpitch, true);
+      return copy_race(t.order, t.ctx->device, spans, "a set of " + std::to_string(row * w.rows) + " bytes") ? race_found() : 0;
     }
     case Work::Host: {
       CUhostFn f = w.host;
@@ -132,6 +146,8 @@ static double thread_seconds() {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static Random g_random;  // picks among streams in fuzz mode
+
 // Returns true when anything moved.
 static bool pass() {
   Driver& d = driver();
@@ -140,18 +156,18 @@ static bool pass() {
   for (auto it = d.pending.begin(); it != d.pending.end();) {
     TaskRef t = *it;
     t->deps.erase(std::remove_if(t->deps.begin(), t->deps.end(), [](const TaskRef& x) { return x->done; }), t->deps.end());
-    if (!t->deps.empty()) { ++it; continue; }
+    if (!t->deps.empty() || (options().fuzz && g_random(2))) { ++it; continue; }
     if (t->ctx->fault) {
       t->done = true;
     } else if (t->work.kind == Work::Kernel) {
-      if (!t->launch) t->launch.reset(make_launch(t->work, t->ctx)), t->launch->from_graph = t->from_graph;
+      if (!t->launch) t->launch.reset(make_launch(t->work, t->ctx)), t->launch->from_graph = t->from_graph, t->launch->order = &t->order;
       Launch& l = *t->launch;
       double begin = thread_seconds();
       u64 before = l.total_steps;
       for (;;) {
         bool p = l.step();
         moved |= p;
-        if (l.finished || !p) break;
+        if (l.finished || !p || (l.fuzz && !l.random(8))) break;
       }
       l.seconds += thread_seconds() - begin;
       d.clock_ns += l.total_steps - before;
@@ -162,7 +178,7 @@ static bool pass() {
           if (!ledger().launches.empty()) ledger().launches.back().seconds = l.seconds;
         }
         d.clock_ns += 2000;
-        if (l.fault && (d.strict || l.fault != 719 || !l.error_reported)) poison(t->ctx, l.fault);
+        if (l.fault && (options().strict || l.fault != 719 || !l.error_reported)) poison(t->ctx, l.fault);
         t->launch.reset();
       }
     } else {
@@ -186,7 +202,7 @@ void drive(const std::function<bool()>& until) {
   Driver& d = driver();
   while (!until()) {
     if (d.pending.empty()) return;
-    if (pass() || until()) continue;
+    if (pass() || until() || options().fuzz) continue;
     // Every running kernel only polls: another host thread may be about to launch what they wait for.
     d.mu.unlock();
     std::this_thread::sleep_for(std::chrono::microseconds(20));
@@ -206,27 +222,46 @@ void wait_stream(Stream* s) {
     for (Stream* x : driver().streams)
       if (x->ctx == c && !(x->flags & CU_STREAM_NON_BLOCKING) && x->last) all.push_back(x->last);
     drive([&] { return std::all_of(all.begin(), all.end(), [](auto& t) { return t->done; }); });
+    for (auto& t : all) host_waited(t->order);
   } else {
-    drive([&] { return last->done; });
+    wait_task(last);
   }
 }
+void wait_task(const TaskRef& t) {
+  drive([&] { return t->done; });
+  host_waited(t->order);
+}
+void wait_all() {
+  drive([] { return driver().pending.empty(); });
+  host_waited_all(nullptr);
+}
 
-static void add(Stream* s, TaskRef t) {
-  Driver& d = driver();
-  if (s->last && !s->last->done) t->deps.push_back(s->last);
-  Context* c = s->ctx;
-  if (s->legacy) {
-    for (Stream* x : d.streams)
-      if (x->ctx == c && !(x->flags & CU_STREAM_NON_BLOCKING) && x->last && !x->last->done) t->deps.push_back(x->last);
-    if (c->thread_stream.last && !c->thread_stream.last->done) t->deps.push_back(c->thread_stream.last);
-  } else if (!(s->flags & CU_STREAM_NON_BLOCKING) && c->null_stream.last && !c->null_stream.last->done) {
-    t->deps.push_back(c->null_stream.last);
+static void put_behind(const TaskRef& t, const std::vector<TaskRef>& before) {
+  std::vector<const Order*> orders;
+  for (auto& b : before) {
+    if (!b) continue;
+    orders.push_back(&b->order);
+    if (!b->done) t->deps.push_back(b);
   }
+  place(t->order, orders, t->ctx);
+}
+static void add(Stream* s, TaskRef t, const TaskRef& also) {
+  Driver& d = driver();
+  Context* c = s->ctx;
+  std::vector<TaskRef> before{s->last};
+  if (s->legacy) {
+    for (Stream* x : d.streams) if (x->ctx == c && !(x->flags & CU_STREAM_NON_BLOCKING)) before.push_back(x->last);
+    before.push_back(c->thread_stream.last);
+  } else if (!(s->flags & CU_STREAM_NON_BLOCKING)) {
+    before.push_back(c->null_stream.last);
+  }
+  before.push_back(also);
+  put_behind(t, before);
   s->last = t;
   d.pending.push_back(t);
 }
 
-CUresult enqueue(Stream* s, Work w) {
+CUresult enqueue(Stream* s, Work w, const TaskRef& also) {
   Driver& d = driver();
   if (s->capture) {
     Capture* c = s->capture;
@@ -255,7 +290,7 @@ CUresult enqueue(Stream* s, Work w) {
   t->ctx = s->ctx;
   if (w.kind == Work::Kernel) count_host("launches");
   t->work = std::move(w);
-  add(s, t);
+  add(s, t, also);
   return CUDA_SUCCESS;
 }
 
@@ -263,7 +298,7 @@ CUresult launch_graph(GraphExec* e, Stream* s) {
   count_host("graph.launches");
   TaskRef before = std::make_shared<Task>();
   before->ctx = s->ctx;
-  add(s, before);
+  add(s, before, nullptr);
   std::vector<TaskRef> made;
   std::vector<bool> leaf(e->steps.size(), true);
   for (auto& st : e->steps) {
@@ -273,15 +308,19 @@ CUresult launch_graph(GraphExec* e, Stream* s) {
     if (!launch_label().empty()) t->work.label = launch_label();
     t->from_graph = true;
     if (st.work.kind == Work::Kernel) count_host("graph.kernels");
-    t->deps.push_back(before);
-    for (u32 i : st.deps) t->deps.push_back(made[i]), leaf[i] = false;
+    std::vector<TaskRef> behind;
+    for (u32 i : st.deps) behind.push_back(made[i]), leaf[i] = false;
+    if (behind.empty()) behind.push_back(before);
+    put_behind(t, behind);
     made.push_back(t);
     driver().pending.push_back(t);
   }
   auto after = std::make_shared<Task>();
   after->ctx = s->ctx;
-  after->deps.push_back(before);
-  for (size_t i = 0; i < made.size(); i++) if (leaf[i]) after->deps.push_back(made[i]);
+  std::vector<TaskRef> leaves;
+  for (size_t i = 0; i < made.size(); i++) if (leaf[i]) leaves.push_back(made[i]);
+  if (leaves.empty()) leaves.push_back(before);
+  put_behind(after, leaves);
   s->last = after;
   driver().pending.push_back(after);
   return CUDA_SUCCESS;

@@ -28,6 +28,7 @@ void load_options() {
       {"race-shared", CHECK_RACE_SHARED}, {"race-global", CHECK_RACE_GLOBAL}, {"barrier", CHECK_BARRIER},
       {"warp", CHECK_WARP}, {"async", CHECK_ASYNC}, {"leak", CHECK_LEAK}, {"all", CHECK_ALL}};
   std::string list = env("CHECK");
+  o.check = CHECK_ALL;
   if (!list.empty()) {
     o.check = list[0] == '-' ? (u32)CHECK_ALL : 0;
     for (size_t i = 0; i <= list.size();) {
@@ -42,9 +43,14 @@ void load_options() {
     }
   }
   o.count = env("COUNT") != "0";
+  o.strict = env("POISON") != "0";
   std::string m = env("MMA");
   o.mma = m == "group8" ? 1 : m == "exact" ? 2 : 0;
   o.jitter = strtoull(env("JITTER").c_str(), nullptr, 0);
+  o.store_delay = strtoull(env("STORE_DELAY").c_str(), nullptr, 0);
+  std::string mode = env("MODE");
+  o.fuzz = mode.rfind("fuzz:", 0) == 0 ? strtoull(mode.c_str() + 5, nullptr, 0) : 0;
+  if (!mode.empty() && mode != "det" && !o.fuzz) fprintf(stderr, "GATUN_VGPU_MODE=%s: known are det and fuzz:SEED with a seed above 0; det is used\n", mode.c_str());
   std::string w = env("WATCHDOG");
   if (!w.empty()) o.watchdog = strtoull(w.c_str(), nullptr, 0);
   o.trace = env("TRACE") == "1";

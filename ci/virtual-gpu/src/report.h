@@ -42,10 +42,11 @@ enum Check : u32 {
 struct Options {
   u32 check = CHECK_ALL;
   bool count = true;
+  bool strict = true;   // findings of severity error fail the launch
   int mma = 0;          // 0 chain, 1 group8, 2 exact
   u64 jitter = 0;       // seed of the approximate-function jitter; 0 = off
   u64 fuzz = 0;         // seed of the schedule; 0 = the plain order
-  bool store_delay = false;
+  u64 store_delay = 0;  // seed: plain global stores become visible late, in random order; 0 = at once
   u64 watchdog = 50000000;  // warp instructions without progress
   bool trace = false;
   std::string report_file;

@@ -50,6 +50,17 @@ void next_path(Warp& w) {
     w.stop = true;
     return;
   }
+  bool lowest = true;
+  if (w.launch->fuzz && w.launch->random(4) == 0) {  // any path may go first
+    size_t start = w.launch->random((u32)ps.size());
+    for (size_t i = 0; i < ps.size(); i++) {
+      size_t k = (start + i) % ps.size();
+      if (ps[k].wait != Wait::Run) continue;
+      lowest = ps[k].pc == ps[best].pc;
+      best = (int)k;
+      break;
+    }
+  }
   w.pc = ps[best].pc;
   w.mask = 0;
   size_t keep = 0;
@@ -57,7 +68,7 @@ void next_path(Warp& w) {
     if (ps[i].wait == Wait::Run && ps[i].pc == w.pc) {
       w.mask |= ps[i].mask;
     } else {
-      if (ps[i].wait == Wait::Run) w.next_pc = std::min(w.next_pc, ps[i].pc);
+      if (ps[i].wait == Wait::Run && lowest) w.next_pc = std::min(w.next_pc, ps[i].pc);
       ps[keep++] = ps[i];
     }
   }
@@ -121,6 +132,7 @@ bool converge(Warp& w, const Op& o, u32 m, u32 need) {
 }
 
 void exit_lanes(Warp& w, u32 m) {
+  share_stores(w);
   Block& b = *w.block;
   w.live &= ~m;
   w.mask &= ~m;
@@ -171,6 +183,7 @@ void check_barriers(Block& b) {
 }
 
 void arrive(Warp& w, const Op& o, u32 id, u32 expected, u32 lanes_, bool wait) {
+  share_stores(w);
   Block& b = *w.block;
   Barrier& bar = b.bars[id];
   if (bar.first && bar.first != &o && wait && options().check & CHECK_BARRIER && expected == 0 && bar.expected == 0)
@@ -264,7 +277,7 @@ std::unique_ptr<Block> Launch::make_block(u64 index) {
     u32 n = std::min(32u, b.threads - i * 32);
     w.live = w.entry = n == 32 ? FULL : (1u << n) - 1;
     w.pc = 0, w.mask = w.live, w.next_pc = ~0u;
-    w.paths.clear(), w.async.clear();
+    w.paths.clear(), w.async.clear(), w.delayed.clear();
     w.local.clear(), w.local_init.clear();
     w.last_alloc = nullptr;
     w.sync_stamp = 0, w.touched_shared = false;
@@ -277,8 +290,17 @@ std::unique_ptr<Block> Launch::make_block(u64 index) {
   return p;
 }
 
+void Launch::land_stores() {
+  for (const Delayed& d : delayed) memcpy(d.at, d.bytes, d.size);
+  delayed.clear();
+}
+
 void Launch::retire(Block& b) {
   c.blocks++;
+  // A block that ended without a release has published nothing yet.
+  delayed.insert(delayed.end(), b.delayed.begin(), b.delayed.end());
+  b.delayed.clear();
+  if (delayed.size() > 1 << 16) land_stores();
   c.footprint_blocks += b.footprint.count();
   grid_footprint.merge(b.footprint);
   done_blocks++;
@@ -308,15 +330,18 @@ static void stuck(Block& b) {
 bool Launch::run_block(Block& b) {
   bool progress = false;
   u64 limit = b.steps + (kernel->spins ? 20000u : 2000000u);
+  size_t n = b.warps.size();
   for (;;) {
     bool ran = false, waiting = false, all_yield = true;
-    for (auto& w : b.warps) {
+    size_t first = fuzz ? random((u32)n) : 0;
+    for (size_t i = 0; i < n; i++) {
+      Warp& w = b.warps[(i + first) % n];
       if (!w.live) continue;
       if (!w.mask) {
         bool any = std::any_of(w.paths.begin(), w.paths.end(), [](const Path& p) { return p.wait == Wait::Run; });
         if (!any) { waiting = true; continue; }
       }
-      run_warp(w, 4096);
+      run_warp(w, fuzz ? 1 + random(64) : 4096);
       ran = true;
       if (!w.yielded) all_yield = false, progress = true;
     }
@@ -325,7 +350,7 @@ bool Launch::run_block(Block& b) {
       return true;
     }
     if (!ran) stuck(b);
-    if (all_yield || b.steps > limit) return progress;
+    if (all_yield || b.steps > limit || (fuzz && !random(8))) return progress;
   }
 }
 
@@ -344,6 +369,7 @@ bool Launch::step() {
     size_t n = resident.size();
     if (n == 0 && next_block < blocks) resident.push_back(make_block(next_block++)), n = 1;
     for (size_t i = 0; i < n; i++) {
+      if (fuzz) std::swap(resident.front(), resident[random((u32)resident.size())]);
       Block& b = *resident.front();
       bool p = run_block(b);
       progress |= p;
@@ -358,7 +384,7 @@ bool Launch::step() {
       }
     }
     // everybody is waiting or out of turn: the next block may hold what they wait for
-    if (next_block < blocks && resident.size() < resident_limit && (!progress || kernel->spins)) {
+    if (next_block < blocks && resident.size() < resident_limit && (!progress || kernel->spins || (fuzz && random(2)))) {
       resident.push_back(make_block(next_block++));
       progress = true;
     }
@@ -375,7 +401,7 @@ bool Launch::step() {
     finished = true;
   }
   if (done_blocks == blocks) finished = true;
-  if (finished) finish();
+  if (finished) land_stores(), finish();
   return progress || finished;
 }
 }  // namespace vgpu

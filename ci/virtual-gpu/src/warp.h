@@ -34,6 +34,13 @@ struct AsyncCopy {
   u32 group[LANES];
 };
 
+// A plain global store that other warps do not see yet.
+struct Delayed {
+  u8* at;
+  u32 size;
+  alignas(16) u8 bytes[16];
+};
+
 struct Warp {
   u8* regs = nullptr;
   u32 pc = 0, mask = 0;  // the running path
@@ -51,6 +58,7 @@ struct Warp {
   u32 last_path = 0;
   std::vector<u8> local, local_init;
   std::vector<AsyncCopy> async;
+  std::vector<Delayed> delayed;  // no two overlap
   u32 committed[LANES];
   const Alloc* last_alloc = nullptr;  // valid while alloc_generation is the memory's
   u64 alloc_generation = 0;
@@ -96,6 +104,7 @@ struct Block {
   // blocks it is known to come after.
   u32 slot = 0, epoch = 1;
   Clock clock, fence_gpu, fence_sys, pending_gpu, pending_sys;
+  std::vector<Delayed> delayed;  // stores that the block sees and others do not
   bool done = false;
   bool diverged = false;  // BAR-DIV was reported: a BAR-EXIT would only repeat it
   u64 steps = 0;

@@ -117,7 +117,13 @@ static void flash(Module& m, int d, int n, int heads, int kv) {
 int main(int argc, char** argv) {
   g_dir = argc > 1 ? argv[1] : ".";
   Gpu gpu;
-  {
+  // every model of tensor-core rounding, jitter of the approximate functions, random schedules, late stores
+  const char* modes[][2] = {{"MMA", "chain"}, {"MMA", "group8"}, {"MMA", "exact"}, {"JITTER", "7"}, {"JITTER", "8"},
+                            {"MODE", "fuzz:1"}, {"MODE", "fuzz:2"}, {"STORE_DELAY", "5"}};
+  for (auto& mode : modes) {
+    std::string name = std::string("GATUN_VGPU_") + mode[0];
+    setenv(name.c_str(), mode[1], 1);
+    vgpuReadEnvironment();
     Module naive(read_text(g_dir + "/naive.ptx")), fl(read_text(g_dir + "/flash.ptx"));
     rmsnorm(naive);
     rope(naive);
@@ -125,7 +131,10 @@ int main(int argc, char** argv) {
     naive_attention(naive);
     flash(fl, 64, 70, 2, 1);
     flash(fl, 128, 130, 2, 2);
+    EXPECT(findings() == 0, "%s=%s", name.c_str(), mode[1]);
+    unsetenv(name.c_str());
   }
+  vgpuReadEnvironment();
   EXPECT(findings() == 0);
   if (findings()) printf("%s\n", report().c_str());
   return finish("kernels");

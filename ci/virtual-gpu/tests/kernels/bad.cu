@@ -101,6 +101,21 @@ template <bool BAD> __device__ void race_grid(int* x) {
     else atomicMax(x, blockIdx.x);
   }
 }
+template <bool BAD> __device__ void race_narrow(unsigned char* x) {  // different bytes of one word are no race
+  if (threadIdx.x == 0) x[BAD ? blockIdx.x / 2 : blockIdx.x] = blockIdx.x;  // BAD race_narrow
+}
+template <bool BAD> __device__ void race_narrow_wide(unsigned char* x) {  // a byte against the word that holds it
+  if (threadIdx.x != 0) return;
+  if (blockIdx.x == 0) x[5] = 1;
+  else if (blockIdx.x == 1) ((int*)x)[BAD ? 1 : 2] = 7;  // BAD race_narrow_wide
+}
+template <bool BAD> __device__ void read_only(int* x) {
+  x[threadIdx.x] = threadIdx.x;
+  int v;
+  if (BAD) asm volatile("ld.global.nc.s32 %0, [%1];" : "=r"(v) : "l"(x + threadIdx.x));  // BAD read_only
+  else asm volatile("ld.global.s32 %0, [%1];" : "=r"(v) : "l"(x + threadIdx.x));
+  x[threadIdx.x + 32] = v;
+}
 template <bool BAD> __device__ void publish(int* x) {  // x[0]: flag, x[32..]: data
   volatile int* flag = x;
   if (blockIdx.x == 0) {
@@ -130,6 +145,14 @@ template <bool BAD> __device__ void trapped(int* x) {
   x[threadIdx.x] = 0;
 }
 
+// For work on several streams: who writes, who reads.
+extern "C" __global__ void stream_write(int* x) {
+  x[threadIdx.x] = threadIdx.x;  // BAD stream_write
+}
+extern "C" __global__ void stream_read(const int* x, int* y) {
+  y[threadIdx.x] = x[threadIdx.x];  // BAD stream_read
+}
+
 #define BOTH(NAME, PARAMS, ARGS)                                    \
   extern "C" __global__ void NAME##_bad PARAMS { NAME<true> ARGS; } \
   extern "C" __global__ void NAME##_ok PARAMS { NAME<false> ARGS; }
@@ -150,6 +173,9 @@ BOTH(async_wait, (float4* x, float4* y), (x, y))
 BOTH(async_barrier, (float4* x, float4* y), (x, y))
 BOTH(async_exit, (float4* x), (x))
 BOTH(race_grid, (int* x), (x))
+BOTH(race_narrow, (unsigned char* x), (x))
+BOTH(race_narrow_wide, (unsigned char* x), (x))
+BOTH(read_only, (int* x), (x))
 BOTH(publish, (int* x), (x))
 BOTH(spin, (int* x), (x))
 BOTH(trapped, (int* x), (x))
