@@ -189,6 +189,11 @@ void global_race(Warp& w, const Op& o, u32 m, const Lanes& l, u32 size, Use use,
       for (int k = 0; k < 4; k++) rb[k] = alone(rb[k]) ? mine : read_by_many(rb[k]);
     }
   };
+  // A read tag that this block's own read may replace: too old to matter, its own, or of several blocks of another launch.
+  u32 epoch = L.launch_id & EPOCHS;
+  auto stale = [&](u32 tag) { return (tag < floor) | (tag >> 12 == own) | ((tag >> 12 == MANY) & ((tag >> 2 & EPOCHS) != epoch)); };
+  // Left by a launch that ran beside another which still runs: only the clocks can tell.
+  auto foreign = [&](u32 tag) { return (tag >= floor) & ((tag >> 12 < L.first_slot) | ((tag >> 12 >= L.last_slot) & (tag >> 12 != MANY))); };
   auto bytes = [&](int lane, u64 addr, u32 n) {
     u32 &wt = *mem.write_tag(addr & ~3ull), &rt = *mem.read_tag(addr & ~3ull);
     u32 *wb = mem.write_tags_of_bytes(addr & ~3ull), *rb = mem.read_tags_of_bytes(addr & ~3ull);
@@ -206,9 +211,9 @@ void global_race(Warp& w, const Op& o, u32 m, const Lanes& l, u32 size, Use use,
       for (u32 i = 0; i < n; i++) hot |= ((wt[i] >= floor) & (wt[i] >> 12 != own)) | ((rt[i] >= floor) & (rt[i] >> 12 != own));
       if (!hot) { for (u32 i = 0; i < n; i++) wt[i] = mine; return; }
     } else {
-      for (u32 i = 0; i < n; i++) hot |= (wt[i] >= floor) & (wt[i] >> 12 != own);
+      for (u32 i = 0; i < n; i++) hot |= ((wt[i] >= floor) & (wt[i] >> 12 != own)) | foreign(rt[i]);
       if (!hot) {
-        for (u32 i = 0; i < n; i++) rt[i] = (rt[i] < floor) | (rt[i] >> 12 == own) ? mine : many;
+        for (u32 i = 0; i < n; i++) rt[i] = stale(rt[i]) ? mine : many;
         return;
       }
     }
@@ -226,12 +231,13 @@ void global_race(Warp& w, const Op& o, u32 m, const Lanes& l, u32 size, Use use,
     for (u32 q = m; q; q &= q - 1) {
       u64 a = l.at[__builtin_ctz(q)];
       const u32* wt = mem.write_tag(a);
-      for (u32 k = 0; k < size / 4; k++) hot |= (wt[k] >= floor) & (wt[k] >> 12 != own);
+      const u32* rt = mem.read_tag(a);
+      for (u32 k = 0; k < size / 4; k++) hot |= ((wt[k] >= floor) & (wt[k] >> 12 != own)) | foreign(rt[k]);
     }
     if (!hot) {
       for (u32 q = m; q; q &= q - 1) {
         u32* rt = mem.read_tag(l.at[__builtin_ctz(q)]);
-        for (u32 k = 0; k < size / 4; k++) rt[k] = (rt[k] < floor) | (rt[k] >> 12 == own) ? mine : many;
+        for (u32 k = 0; k < size / 4; k++) rt[k] = stale(rt[k]) ? mine : many;
       }
       return;
     }

@@ -1,5 +1,7 @@
 package org.gatun.cuda;
 
+import java.util.List;
+import java.util.stream.IntStream;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.BackendOptions;
@@ -35,6 +37,20 @@ public final class CudaBackendProvider implements BackendProvider {
       return new Availability(
           false, true, "libcuda lacks a function: " + e.getMessage(), "update the NVIDIA driver");
     }
+  }
+
+  @Override
+  public List<String> devices(String chosen, int ranks) {
+    return chosen.isBlank() && ranks > 1
+        ? IntStream.range(0, ranks).mapToObj(Integer::toString).toList()
+        : BackendProvider.super.devices(chosen, ranks);
+  }
+
+  /** Processes need NCCL; the virtual GPU's memory is reached within a process only. */
+  @Override
+  public boolean ranksShareProcess() {
+    return NativeLibrary.CUDA.symbol("vgpuReport").isPresent()
+        || !NativeLibrary.NCCL.isAvailable();
   }
 
   @Override

@@ -103,6 +103,10 @@ final class CudaDevice implements AutoCloseable {
     return device;
   }
 
+  MemorySegment context() {
+    return context;
+  }
+
   MemorySegment stream() {
     return stream;
   }

@@ -16,6 +16,7 @@ import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
+import org.gatun.parallel.CommunicatorException;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.WeightSource;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,7 @@ final class CudaProgram implements Program {
   private final DeviceKv pages;
   private final KvCache kv;
   private final MemoryPlan plan;
+  private final Collectives collectives;
   private final long activations;
   private final long step;
   private final long poisonFrom;
@@ -67,11 +69,18 @@ final class CudaProgram implements Program {
     Arena arena = Arena.ofShared();
     DevicePool pool = null;
     Staging staging = null;
+    Collectives collectives = null;
     try {
       pool = new DevicePool(device);
       staging = new Staging(device, STAGING_BYTES);
-      return new CudaProgram(device, kernels, graph, weights, options, arena, pool, staging);
+      collectives = new Collectives(device, kernels, staging, options.communicator());
+      return new CudaProgram(
+          device, kernels, graph, weights, options, arena, pool, staging, collectives);
     } catch (RuntimeException | Error e) {
+      if (collectives != null) {
+        collectives.abort();
+        collectives.close();
+      }
       if (staging != null) {
         staging.close();
       }
@@ -91,13 +100,15 @@ final class CudaProgram implements Program {
       CompileOptions options,
       Arena arena,
       DevicePool pool,
-      Staging staging) {
+      Staging staging,
+      Collectives collectives) {
     this.device = device;
     this.graph = graph;
     this.options = options;
     this.arena = arena;
     this.pool = pool;
     this.staging = staging;
+    this.collectives = collectives;
     weights = new DeviceWeights(graph, source, pool, staging, options.progress());
     pages = new DeviceKv(graph, options.kvPages(), options.kvCodec(), device, pool, kernels, arena);
     kv = new KvCache(pages);
@@ -122,7 +133,7 @@ final class CudaProgram implements Program {
             kernels,
             arena,
             pool,
-            staging,
+            collectives,
             weights,
             pages,
             plan,
@@ -227,11 +238,13 @@ final class CudaProgram implements Program {
         }
       }
       device.synchronize("run a step of " + rows + " rows");
+      collectives.check();
       if (profiler != null) {
         profiler.collect();
       }
-    } catch (BackendException e) {
+    } catch (BackendException | CommunicatorException e) {
       broken = e.getMessage();
+      collectives.abort();
       throw e;
     }
   }
@@ -327,6 +340,7 @@ final class CudaProgram implements Program {
     if (profiler != null) {
       profiler.close();
     }
+    collectives.close();
     cuMemFreeHost(pinned);
     staging.close();
     pool.close();

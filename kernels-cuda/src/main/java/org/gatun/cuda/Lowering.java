@@ -59,7 +59,7 @@ final class Lowering {
       Kernels kernels,
       Arena arena,
       DevicePool pool,
-      Staging staging,
+      Collectives collectives,
       DeviceWeights weights,
       DeviceKv kv,
       MemoryPlan plan,
@@ -90,23 +90,38 @@ final class Lowering {
     }
     products = new MatrixProducts(this, pool, graph);
     attention = new AttentionWork(this, pool, graph);
-    collectives = new Collectives(device, staging, arena, options.communicator());
+    this.collectives = collectives;
   }
 
   /** The launches of all nodes, in order. */
   List<Work> lower(Graph graph) {
     List<Work> all = new ArrayList<>();
-    RopeAppends fused = RopeAppends.in(graph);
-    for (Node n : graph.nodes()) {
-      boolean host =
-          options.communicator() != null
-              && (n.op() instanceof AllReduce || n.op() instanceof AllGather);
-      Node append = fused.appendOf(n);
-      Work.Body body =
-          append != null ? attention.ropeAndAppend(n, append) : fused.isDone(n) ? s -> {} : body(n);
-      all.add(new Work(n, host, body));
+    RopeAppends ropes = RopeAppends.in(graph);
+    List<Node> nodes = graph.nodes();
+    for (int i = 0; i < nodes.size(); i++) {
+      Node n = nodes.get(i);
+      boolean collective = n.op() instanceof AllReduce || n.op() instanceof AllGather;
+      if (n.op() instanceof AllReduce
+          && i + 1 < nodes.size()
+          && isReadOnce(graph, n.out().getFirst())
+          && collectives.fuses(n, nodes.get(i + 1), this)) {
+        Node norm = nodes.get(++i);
+        all.add(new Work(norm, false, collectives.reduceAndNorm(n, norm, this, body(norm))));
+      } else {
+        Node append = ropes.appendOf(n);
+        Work.Body body =
+            append != null
+                ? attention.ropeAndAppend(n, append)
+                : ropes.isDone(n) ? s -> {} : body(n);
+        all.add(new Work(n, collective && collectives.throughHost(), body));
+      }
     }
     return all;
+  }
+
+  private static boolean isReadOnce(Graph graph, Value v) {
+    return !graph.outputs().containsValue(v)
+        && graph.nodes().stream().flatMap(n -> n.in().stream()).filter(v::equals).count() == 1;
   }
 
   private Work.Body body(Node n) {
@@ -124,7 +139,7 @@ final class Lowering {
       case Attention a -> attention.attend(n, a);
       case Sample s -> sample(n);
       case AllReduce a -> collectives.allReduce(n, this);
-      case AllGather a -> collectives.allGather(n, this, a.ranks());
+      case AllGather a -> collectives.allGather(n, a, this);
     };
   }
 

@@ -28,4 +28,13 @@ final class Gpu {
             + cuda.environmentVariable());
     Assumptions.assumeTrue(Kernels.present(), Kernels.MISSING);
   }
+
+  /** Skips the test, out loud, where fewer than {@code devices} devices are there. */
+  static void requireSeveral(int devices) {
+    require();
+    int there = CudaDevice.names().size();
+    Assumptions.assumeTrue(
+        there >= devices,
+        devices + " devices are needed, " + there + " are there (GATUN_VGPU_DEVICES gives more)");
+  }
 }

@@ -97,7 +97,8 @@ public final class KvCache {
     return references[page] > 1;
   }
 
-  KvStore store() {
+  /** The backend's pages. */
+  public KvStore store() {
     return store;
   }
 

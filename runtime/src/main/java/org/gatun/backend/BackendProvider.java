@@ -1,5 +1,8 @@
 package org.gatun.backend;
 
+import java.util.Collections;
+import java.util.List;
+
 /**
  * A backend that {@link java.util.ServiceLoader} finds. Probing must be cheap and must never throw:
  * what is missing is described, not thrown.
@@ -23,6 +26,29 @@ public interface BackendProvider {
    * @throws BackendException if it cannot be opened; the message has cause and remedy
    */
   Backend open(BackendOptions options);
+
+  /**
+   * Which device each rank of a group inside this process gets.
+   *
+   * @param chosen device names separated by commas, one for all, or empty for the backend's choice
+   * @throws BackendException if their number is neither one nor {@code ranks}
+   */
+  default List<String> devices(String chosen, int ranks) {
+    List<String> given = List.of(chosen.strip().split("\\s*,\\s*"));
+    if (given.size() != 1 && given.size() != ranks) {
+      throw new BackendException(
+          given.size() + " devices are given for " + ranks + " ranks; give one for each");
+    }
+    return given.size() == ranks ? given : Collections.nCopies(ranks, given.getFirst());
+  }
+
+  /**
+   * Whether ranks that share a host had better be threads of one process: where devices reach each
+   * other's memory within a process only.
+   */
+  default boolean ranksShareProcess() {
+    return false;
+  }
 
   /**
    * What a probe found.

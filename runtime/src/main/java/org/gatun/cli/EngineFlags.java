@@ -99,7 +99,9 @@ final class EngineFlags {
               .withReports(
                   RankGroup.isSilent() ? Progress.NONE : bar,
                   line -> System.err.println("gatun: " + line));
-      if (ranks > 1) {
+      if (RankGroup.isInProcess(ranks, backend)) {
+        options = options.withThreadRanks(ranks);
+      } else if (ranks > 1) {
         options = options.withGroup(RankGroup.of(ranks, communicator));
       }
       return Engine.load(options);

@@ -97,12 +97,21 @@ final class LaunchCommand implements Callable<Integer> {
       dryRun(System.out);
       return 0;
     }
-    if (RankEnvironment.detect().isPresent()) {
-      // A launcher made this process a rank already: be that rank.
+    boolean threads = RankGroup.isInProcess(ranks, backendOf(args));
+    if (threads && !devices.isEmpty()) {
+      args.addAll(List.of("--device", String.join(",", devices)));
+    }
+    if (threads || RankEnvironment.detect().isPresent()) {
+      // The ranks are threads of this process, or a launcher made it a rank already: be that rank.
       args.addAll(List.of("--tp", "" + ranks));
       return Main.run(args.toArray(String[]::new));
     }
     return TensorParallelRun.start(plan(args));
+  }
+
+  private static String backendOf(List<String> args) {
+    int at = args.lastIndexOf("--backend");
+    return at >= 0 && at + 1 < args.size() ? args.get(at + 1) : "auto";
   }
 
   private Launcher.Plan plan(List<String> args) {

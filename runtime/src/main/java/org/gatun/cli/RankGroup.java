@@ -4,6 +4,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.Optional;
 import java.util.function.Function;
+import org.gatun.backend.Backends;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
@@ -43,6 +44,26 @@ final class RankGroup {
             name,
             GroupSpec.of(env.rank(), env.worldSize(), env.job(), identity)
                 .withOnFailure(RankGroup::endSoon));
+  }
+
+  /**
+   * Whether the ranks are threads of this process: the backend knows best, {@code GATUN_RANKS} is
+   * {@code threads} or {@code processes} where it shall not decide.
+   */
+  static boolean isInProcess(int ranks, String backend) {
+    if (ranks < 2 || RankEnvironment.detect().isPresent()) {
+      return false;
+    }
+    String chosen = System.getenv().getOrDefault("GATUN_RANKS", "auto");
+    return switch (chosen) {
+      case "threads" -> true;
+      case "processes" -> false;
+      case "auto" ->
+          Backends.all().stream()
+              .anyMatch(p -> p.name().equals(backend) && p.ranksShareProcess());
+      default ->
+          throw new UsageException("GATUN_RANKS is " + chosen + "; it is threads or processes");
+    };
   }
 
   /** True on every rank but the first. */

@@ -18,9 +18,11 @@ final class TensorParallelRun {
    */
   static boolean needsLauncher(ParseResult parsed) {
     ParseResult command = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+    int ranks = command.matchedOptionValue("--tp", 1);
     return !(command.commandSpec().userObject() instanceof LaunchCommand)
-        && command.matchedOptionValue("--tp", 1) > 1
-        && RankEnvironment.detect().isEmpty();
+        && ranks > 1
+        && RankEnvironment.detect().isEmpty()
+        && !RankGroup.isInProcess(ranks, command.matchedOptionValue("--backend", "auto"));
   }
 
   static int start(ParseResult parsed) {

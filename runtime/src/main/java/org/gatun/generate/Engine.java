@@ -24,7 +24,6 @@ import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
 import org.gatun.parallel.Communicator;
-import org.gatun.tensor.WeightSource;
 import org.gatun.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 
@@ -139,29 +138,10 @@ public final class Engine implements AutoCloseable {
       int context,
       StepLimits limits,
       @Nullable Communicator group) {
-    ShardedGraph part =
-        group == null
-            ? TensorParallel.shard(model.graph(), 0, 1)
-            : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
-    Graph graph = withSampling(Passes.optimize(part.graph()));
-    MemoryCheck.require(model, graph, limits, options);
-    int pages = options.sessions() * Math.ceilDiv(context, KvStore.PAGE_SLOTS);
-    CompileOptions compile =
-        new CompileOptions(
-            limits,
-            pages,
-            options.kv(),
-            options.cacheDir(),
-            options.profile(),
-            false,
-            options.progress(),
-            PrefixLimits.NONE,
-            group);
-    WeightSource weights = part.weights(model.weights());
     BackendException last = null;
     for (BackendProvider p : candidates(options)) {
       try {
-        return open(p, model, graph, weights, compile, options, context);
+        return open(p, model, options, context, limits, group);
       } catch (BackendException e) {
         if (!options.backend().equals("auto")) {
           throw e;
@@ -176,16 +156,60 @@ public final class Engine implements AutoCloseable {
   private static Engine open(
       BackendProvider p,
       Model model,
-      Graph graph,
-      WeightSource weights,
-      CompileOptions compile,
       EngineOptions options,
-      int context) {
-    Backend backend = p.open(new BackendOptions(options.device(), options.threads()));
+      int context,
+      StepLimits limits,
+      @Nullable Communicator group) {
+    if (options.threadRanks() > 1) {
+      List<String> devices = p.devices(options.device(), options.threadRanks());
+      ThreadRanks all =
+          new ThreadRanks(
+              options.threadRanks(),
+              g ->
+                  openRank(
+                      p,
+                      new BackendOptions(devices.get(g.rank()), options.threads()),
+                      model,
+                      options,
+                      limits,
+                      g));
+      return new Engine(model, all, all, new StepLoop(all, limits, model), context, null);
+    }
+    BackendOptions device = new BackendOptions(options.device(), options.threads());
+    ThreadRanks.Rank only = openRank(p, device, model, options, limits, group);
+    StepLoop loop = new StepLoop(only.program(), limits, model);
+    return new Engine(model, only.backend(), only.program(), loop, context, group);
+  }
+
+  /** One rank's part of the model on its device. */
+  private static ThreadRanks.Rank openRank(
+      BackendProvider p,
+      BackendOptions device,
+      Model model,
+      EngineOptions options,
+      StepLimits limits,
+      @Nullable Communicator group) {
+    ShardedGraph part =
+        group == null
+            ? TensorParallel.shard(model.graph(), 0, 1)
+            : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
+    Graph graph = withSampling(Passes.optimize(part.graph()));
+    MemoryCheck.require(model, graph, limits, options);
+    CompileOptions compile =
+        new CompileOptions(
+            limits,
+            options.sessions() * Math.ceilDiv(limits.slots() / options.sessions(), KvStore.PAGE_SLOTS),
+            options.kv(),
+            options.cacheDir(),
+            options.profile(),
+            false,
+            options.progress(),
+            PrefixLimits.NONE,
+            group);
+    Backend backend = p.open(device);
     try {
-      Program program = backend.compile(graph, weights, compile);
-      StepLoop loop = new StepLoop(program, compile.limits(), model);
-      return new Engine(model, backend, program, loop, context, compile.communicator());
+      return new ThreadRanks.Rank(
+          backend, backend.compile(graph, part.weights(model.weights()), compile));
     } catch (RuntimeException | Error e) {
       backend.close();
       throw e;

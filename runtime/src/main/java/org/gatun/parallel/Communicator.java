@@ -40,6 +40,11 @@ public interface Communicator extends AutoCloseable {
   /** Returns once every rank has called it. */
   void barrier();
 
+  /** How long a collective waits for a rank that is alive but does not arrive. */
+  default java.time.Duration timeout() {
+    return java.time.Duration.ofSeconds(30);
+  }
+
   /** Ends the whole group: every rank's current or next collective throws, naming this rank. */
   void abort(String cause);
 

@@ -228,6 +228,11 @@ final class SharedCommunicator implements Communicator {
   }
 
   @Override
+  public java.time.Duration timeout() {
+    return java.time.Duration.ofNanos(timeoutNanos);
+  }
+
+  @Override
   public void abort(String cause) {
     region.fail(rank, cause);
   }

@@ -1,0 +1,100 @@
+package org.gatun.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.gatun.attention.KvCodec;
+import org.gatun.backend.BackendException;
+import org.gatun.generate.CancelToken;
+import org.gatun.generate.Engine;
+import org.gatun.generate.EngineOptions;
+import org.gatun.generate.Generation;
+import org.gatun.generate.Request;
+import org.gatun.generate.Session;
+import org.gatun.store.ModelStore;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Ranks that are threads of this process, a device each, give the single rank's text. */
+class TensorParallelTest {
+  private static final Path TINY = Path.of("../runtime/src/test/resources/goldens/tiny");
+  private static final int TOKENS = 6;
+
+  @BeforeEach
+  void devices() {
+    Gpu.requireSeveral(4);
+  }
+
+  static Stream<Arguments> models() {
+    return Stream.of(
+        Arguments.of("llama", 2, "true"),
+        Arguments.of("llama", 4, "true"),
+        Arguments.of("llama", 2, "false"),
+        // One KV head, which all ranks share; the norm comes before the residual.
+        Arguments.of("gemma3", 2, "true"),
+        Arguments.of("qwen2", 2, "true"));
+  }
+
+  @ParameterizedTest(name = "{0}, {1} ranks, graphs {2}")
+  @MethodSource("models")
+  void greedyTextIsThatOfOneRank(String family, int ranks, String graphs) {
+    Path model = TINY.resolve(family).resolve("model.gguf");
+    System.setProperty(CudaProgram.GRAPHS, graphs);
+    try {
+      assertThat(run(model, ranks)).isEqualTo(run(model, 1));
+    } finally {
+      System.clearProperty(CudaProgram.GRAPHS);
+    }
+  }
+
+  private static List<Integer> run(Path model, int ranks) {
+    Request greedy = new Request(TOKENS, 0, 0, 1, 0, 1, 0, List.of(), true);
+    EngineOptions options =
+        EngineOptions.of(model)
+            .withBackend("cuda", "", 0)
+            .withContext(64, 1)
+            .withKv(KvCodec.F32)
+            .withThreadRanks(ranks);
+    try (Engine e = Engine.load(options);
+        Session s = e.session()) {
+      // Longer than one chunk of the smaller message and of the larger: rows of both kinds.
+      int[] prompt = Arrays.copyOf(e.tokenizer().encode("Once upon a time", true, false), 12);
+      Generation g = s.generate(prompt, greedy, piece -> {}, new CancelToken());
+      return Arrays.stream(g.tokens()).boxed().toList();
+    }
+  }
+
+  @Test
+  void moreRanksThanDevicesAreRefusedInOneLine() {
+    Path model = TINY.resolve("llama/model.gguf");
+    assertThatThrownBy(
+            () ->
+                Engine.load(
+                    EngineOptions.of(model)
+                        .withBackend("cuda", "0,1,2,77", 0)
+                        .withContext(64, 1)
+                        .withThreadRanks(4)))
+        .isInstanceOf(BackendException.class)
+        .hasMessageStartingWith("no CUDA device 77")
+        .hasMessageNotContaining("\n");
+  }
+
+  @Test
+  @Tag("slow")
+  void theRealModelAnswersAsOneRankDoes() {
+    Path model = ModelStore.defaultHome().resolve("models/gemma-3-270m-q4_k_m.gguf");
+    Assumptions.assumeTrue(
+        Files.isRegularFile(model), "the default model is not here: gatun models pull");
+    assertThat(run(model, 2)).isEqualTo(run(model, 1));
+  }
+}
