@@ -49,8 +49,7 @@ public final class CudaBackendProvider implements BackendProvider {
   /** Processes need NCCL; the virtual GPU's memory is reached within a process only. */
   @Override
   public boolean ranksShareProcess() {
-    return NativeLibrary.CUDA.symbol("vgpuReport").isPresent()
-        || !NativeLibrary.NCCL.isAvailable();
+    return NativeLibrary.CUDA.symbol("vgpuReport").isPresent() || !NativeLibrary.NCCL.isAvailable();
   }
 
   @Override

@@ -67,11 +67,7 @@ final class PeerGroup implements AutoCloseable {
   static @Nullable PeerGroup join(CudaDevice device, Communicator host) {
     int world = host.worldSize();
     long[][] where =
-        gather(
-            host,
-            ProcessHandle.current().pid(),
-            device.ordinal(),
-            device.context().address());
+        gather(host, ProcessHandle.current().pid(), device.ordinal(), device.context().address());
     if (world > MAX_RANKS || !reachable(where)) {
       return null;
     }
@@ -187,8 +183,7 @@ final class PeerGroup implements AutoCloseable {
     while (System.nanoTime() < end) {
       boolean all = true;
       for (int r = 0; r < host.worldSize(); r++) {
-        all &=
-            (int) WORD.getVolatile(page, 4L * (RECORD_WORDS * (1L + r) + LEFT_WORD)) != 0;
+        all &= (int) WORD.getVolatile(page, 4L * (RECORD_WORDS * (1L + r) + LEFT_WORD)) != 0;
       }
       if (all) {
         return;

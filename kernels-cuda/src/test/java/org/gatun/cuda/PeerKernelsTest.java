@@ -218,7 +218,8 @@ class PeerKernelsTest {
     MemorySegment bytes = Arena.ofAuto().allocate((long) n * type.bytes(), 16);
     for (int i = 0; i < n; i++) {
       // Zeros of both signs too: no value may be taken for "nothing has come yet".
-      float x = random.nextInt(8) == 0 ? (random.nextBoolean() ? 0f : -0f) : random.nextFloat() - 0.5f;
+      float x =
+          random.nextInt(8) == 0 ? (random.nextBoolean() ? 0f : -0f) : random.nextFloat() - 0.5f;
       switch (type) {
         case F32 -> bytes.setAtIndex(ValueLayout.JAVA_FLOAT, i, x);
         case F16 -> bytes.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(x));
@@ -236,8 +237,7 @@ class PeerKernelsTest {
           switch (type) {
             case F32 -> bytes.getAtIndex(ValueLayout.JAVA_FLOAT, i);
             case F16 -> Float.float16ToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
-            case BF16 ->
-                Float.intBitsToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
+            case BF16 -> Float.intBitsToFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i) << 16);
           };
     }
     return x;

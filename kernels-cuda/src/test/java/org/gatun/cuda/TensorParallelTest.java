@@ -5,17 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.gatun.attention.KvCodec;
 import org.gatun.backend.BackendException;
-import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
-import org.gatun.generate.Generation;
-import org.gatun.generate.Request;
-import org.gatun.generate.Session;
+import org.gatun.generate.golden.RanksText;
 import org.gatun.store.ModelStore;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,20 +53,7 @@ class TensorParallelTest {
   }
 
   private static List<Integer> run(Path model, int ranks) {
-    Request greedy = new Request(TOKENS, 0, 0, 1, 0, 1, 0, List.of(), true);
-    EngineOptions options =
-        EngineOptions.of(model)
-            .withBackend("cuda", "", 0)
-            .withContext(64, 1)
-            .withKv(KvCodec.F32)
-            .withThreadRanks(ranks);
-    try (Engine e = Engine.load(options);
-        Session s = e.session()) {
-      // Longer than one chunk of the smaller message and of the larger: rows of both kinds.
-      int[] prompt = Arrays.copyOf(e.tokenizer().encode("Once upon a time", true, false), 12);
-      Generation g = s.generate(prompt, greedy, piece -> {}, new CancelToken());
-      return Arrays.stream(g.tokens()).boxed().toList();
-    }
+    return RanksText.greedy("cuda", model, ranks, TOKENS);
   }
 
   @Test

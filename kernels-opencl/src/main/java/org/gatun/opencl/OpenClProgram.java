@@ -17,9 +17,9 @@ import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
-import org.gatun.graph.op.AllReduce;
+import org.gatun.graph.op.AllGather;
 import org.gatun.parallel.Communicator;
-import org.gatun.parallel.ReduceType;
+import org.gatun.parallel.CommunicatorException;
 import org.gatun.tensor.WeightSource;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +58,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   private final WeightStore weights;
   private final KvPool pool;
   private final KvCache kv;
+  private final @Nullable HostCollectives collectives;
   private @Nullable Step last;
   private boolean failed;
   private boolean closed;
@@ -95,7 +96,13 @@ final class OpenClProgram implements Program, Lowering.Operands {
       }
       Lowering lowering =
           new Lowering(kernels, options.cacheDir(), tiles, options.limits(), weights, this);
+      Communicator group = options.communicator();
+      collectives =
+          group == null ? null : new HostCollectives(group, queue, this, this::maxBytes, arena);
       for (Node n : graph.nodes()) {
+        if (group == null && n.op() instanceof AllGather g && g.ranks() > 1) {
+          throw Lowering.refuse(n, "a group of ranks to gather over");
+        }
         Recorded r =
             new Recorded(n, lowering.lower(n), options.profile() ? new Timer(context) : null);
         recorded.add(r);
@@ -248,8 +255,8 @@ final class OpenClProgram implements Program, Lowering.Operands {
         for (Launch l : r.launches) {
           l.enqueue(queue, step, r.timer);
         }
-        if (r.node.op() instanceof AllReduce && options.communicator() != null) {
-          allReduce(options.communicator(), r.node.out().getFirst(), step);
+        if (collectives != null) {
+          collectives.run(r.node, step);
         }
       }
       queue.finish();
@@ -260,18 +267,10 @@ final class OpenClProgram implements Program, Lowering.Operands {
           meter(r, step);
         }
       }
-    } catch (ClException e) {
+    } catch (ClException | CommunicatorException e) {
       failed = true;
       throw e;
     }
-  }
-
-  private void allReduce(Communicator group, Value v, Step step) {
-    MemorySegment host = host(v);
-    MemorySegment part = host.asSlice(0, bytes(v, step));
-    queue.read(activation(v), 0, part, part.byteSize());
-    group.allReduce(part, ReduceType.F32);
-    queue.write(activation(v), 0, part, part.byteSize(), true);
   }
 
   private void meter(Recorded r, Step step) {

@@ -59,8 +59,7 @@ final class RankGroup {
       case "threads" -> true;
       case "processes" -> false;
       case "auto" ->
-          Backends.all().stream()
-              .anyMatch(p -> p.name().equals(backend) && p.ranksShareProcess());
+          Backends.all().stream().anyMatch(p -> p.name().equals(backend) && p.ranksShareProcess());
       default ->
           throw new UsageException("GATUN_RANKS is " + chosen + "; it is threads or processes");
     };

@@ -198,7 +198,8 @@ public final class Engine implements AutoCloseable {
     CompileOptions compile =
         new CompileOptions(
             limits,
-            options.sessions() * Math.ceilDiv(limits.slots() / options.sessions(), KvStore.PAGE_SLOTS),
+            options.sessions()
+                * Math.ceilDiv(limits.slots() / options.sessions(), KvStore.PAGE_SLOTS),
             options.kv(),
             options.cacheDir(),
             options.profile(),

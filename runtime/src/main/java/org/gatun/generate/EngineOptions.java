@@ -47,64 +47,172 @@ public record EngineOptions(
   /** Sensible defaults for this model: best backend, f16 KV, four sessions, no cache directory. */
   public static EngineOptions of(Path model) {
     return new EngineOptions(
-        model, "auto", "", 0, 0, 4, 512, KvCodec.F16, null, false, Progress.NONE, line -> {}, null,
+        model,
+        "auto",
+        "",
+        0,
+        0,
+        4,
+        512,
+        KvCodec.F16,
+        null,
+        false,
+        Progress.NONE,
+        line -> {},
+        null,
         1);
   }
 
   /** The same on this backend. */
   public EngineOptions withBackend(String name, String device, int threads) {
     return new EngineOptions(
-        model, name, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        name,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same with this context length and number of sessions. */
   public EngineOptions withContext(int context, int sessions) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same with this prefill chunk. */
   public EngineOptions withChunk(int rows) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, rows, kv, cacheDir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        rows,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same with this KV storage. */
   public EngineOptions withKv(KvCodec codec) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, codec, cacheDir, profile,
-        progress, notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        codec,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same with files kept here. */
   public EngineOptions withCacheDir(@Nullable Path dir) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, dir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        dir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same, measuring each op. */
   public EngineOptions withProfile(boolean on) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, on, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        on,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same, reporting to these. */
   public EngineOptions withReports(Progress progress, java.util.function.Consumer<String> notice) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same as one rank of a tensor-parallel group. */
   public EngineOptions withGroup(Function<String, Communicator> group) {
     return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, group, threadRanks);
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        group,
+        threadRanks);
   }
 
   /** The same split over this many devices of this process; the device is then a list. */

@@ -1,0 +1,47 @@
+package org.gatun.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.gatun.bindings.NativeLibrary;
+import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksText;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** OpenCL ranks that are threads of this process give the single rank's text. */
+class TensorParallelTest {
+  private static final int TOKENS = 8;
+
+  @BeforeEach
+  void device() {
+    assumeTrue(
+        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
+        "no OpenCL device");
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.gatun.generate.golden.RanksText#families")
+  void greedyTextIsThatOfOneRank(RanksText.Case c) {
+    assumeTrue(!c.family().equals("qwen2"), "the tiny qwen2 has heads of 8, OpenCL wants 16s");
+    assertThat(RanksText.greedy("opencl", c.model(), c.ranks(), TOKENS))
+        .isEqualTo(RanksText.greedy("opencl", c.model(), 1, TOKENS))
+        .hasSize(TOKENS);
+    assertThat(ClContext.liveObjects()).as("OpenCL objects after the engine closed").isZero();
+  }
+
+  @Test
+  @Tag("slow")
+  void theRealModelAnswersAsOneRankDoes() {
+    Path file = GoldenFiles.realModel().orElse(null);
+    assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
+    List<Integer> whole = RanksText.greedy("opencl", file, 1, TOKENS);
+    assertThat(RanksText.greedy("opencl", file, 2, TOKENS)).isEqualTo(whole);
+    assertThat(RanksText.greedy("opencl", file, 4, TOKENS)).isEqualTo(whole);
+  }
+}
