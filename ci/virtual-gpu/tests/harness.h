@@ -10,6 +10,7 @@
 #include <fstream>
 #include <functional>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -136,6 +137,13 @@ inline float half_float(uint16_t h) {
   int e = h >> 10 & 31, m = h & 1023;
   double v = e == 31 ? (m ? NAN : INFINITY) : e ? std::ldexp(1024 + m, e - 25) : std::ldexp(m, -24);
   return (float)(h & 0x8000 ? -v : v);
+}
+// Spellings that a test compared with host arithmetic; coverage.cpp holds them against what nvcc emits.
+inline std::set<std::string> g_covered;
+inline void cover(const std::string& spelling) { g_covered.insert(spelling); }
+inline void write_covered(const std::string& dir, const std::string& name) {
+  std::ofstream f(dir + "/" + name + ".covered");
+  for (auto& s : g_covered) f << s << "\n";
 }
 inline int finish(const char* name) {
   printf("%s: %d checks, %d failures\n", name, g_checks, g_failures);

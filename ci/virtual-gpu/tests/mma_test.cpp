@@ -143,6 +143,7 @@ static void matrices(const std::string& ptx_head) {
   Buf<uint32_t> dd(128);
   for (int n : {1, 2, 4})
     for (bool tr : {false, true}) {
+      cover("ldmatrix.sync.aligned.m8n8.x" + std::to_string(n) + (tr ? ".trans" : "") + ".shared.b16");
       CU(cuMemsetD32(dd.p, 0, 128));
       launch(m.fn(("ldm" + std::to_string(n) + (tr ? "t" : "n")).c_str()), 1, 1, 32, 0, ds.p, dd.p);
       auto d = dd.get();
@@ -156,16 +157,20 @@ static void matrices(const std::string& ptx_head) {
     }
 }
 
-int main() {
+int main(int argc, char** argv) {
   std::string head = ".version 9.0\n.target sm_80\n.address_size 64\n", ptx = head;
   size_t n = sizeof kShapes / sizeof *kShapes;
   for (size_t i = 0; i < n; i++) ptx += entry(i, kShapes[i]);
   Gpu gpu;
   {
     Module m(ptx);
-    for (size_t i = 0; i < n; i++) shape(m, i, kShapes[i]);
+    for (size_t i = 0; i < n; i++) {
+      cover(std::string("mma.sync.aligned.") + kShapes[i].name + "." + kShapes[i].types);
+      shape(m, i, kShapes[i]);
+    }
   }
   matrices(head);
   EXPECT(findings() == 0, "%s", report().c_str());
+  write_covered(argc > 1 ? argv[1] : ".", "mma");
   return finish("fragments");
 }

@@ -125,8 +125,6 @@ static void integers() {
     return d; }; };
   add("bfe.u32", "rrr", "r", bfe(false));
   add("bfe.s32", "rrr", "r", bfe(true));
-  add("bfi.b32", "rrrr", "r", nullptr);
-  cases.pop_back();  // four sources: see bfi() below
   add("prmt.b32", "rrr", "r", [](u64 a, u64 b, u64 c) { u64 v = b << 32 | (u32)a, r = 0; for (int i = 0; i < 4; i++) { u32 n = (u32)c >> 4 * i; u32 x = (u32)(v >> 8 * (n & 7)) & 255; r |= (u64)(n & 8 ? (x & 128 ? 255 : 0) : x) << 8 * i; } return r; });
   add("lop3.b32", "rrr", "r", [](u64 a, u64 b, u64 c) { u64 r = 0; for (int i = 0; i < 32; i++) { int k = (a >> i & 1) * 4 + (b >> i & 1) * 2 + (c >> i & 1); r |= (u64)(0xca >> k & 1) << i; } return r; }, 'x', 0, ", 0xca");
   auto dp4 = [](bool sa, bool sb) { return [=](u64 a, u64 b, u64 c) -> u64 { i64 s = as<i32>(c); for (int i = 0; i < 4; i++) { int x = (u8)(a >> 8 * i), y = (u8)(b >> 8 * i); if (sa && x > 127) x -= 256; if (sb && y > 127) y -= 256; s += x * y; } return (u32)s; }; };
@@ -270,6 +268,94 @@ static void comparisons() {
   add("and.pred", "pp", "p", R(a & b & 1)); add("or.pred", "pp", "p", R((a | b) & 1)); add("xor.pred", "pp", "p", R((a ^ b) & 1)); add("not.pred", "p", "p", R(~a & 1));
 }
 
+// Spellings that only differ in the type's name from one above: the same reference serves.
+static void synonyms() {
+  auto like = [](const char* op, const char* of) {
+    for (size_t i = 0; i < cases.size(); i++)
+      if (cases[i].op == of) {
+        Case c = cases[i];
+        c.op = op;
+        cases.push_back(c);
+        return;
+      }
+    EXPECT(false, "%s has no row", of);
+  };
+  like("add.f32", "add.rn.f32"), like("mul.f32", "mul.rn.f32"), like("add.s64", "add.u64"), like("mul.lo.s64", "mul.lo.u64");
+  like("add.u32", "add.s32"), like("sub.u32", "sub.s32"), like("sub.u64", "sub.s64"), like("mul.lo.u32", "mul.lo.s32"), like("mad.lo.u32", "mad.lo.s32"), like("add.u16", "add.s16");
+  like("setp.eq.s64", "setp.eq.b64"), like("setp.ne.s64", "setp.ne.b64"), like("setp.eq.u32", "setp.eq.s32"), like("selp.f32", "selp.b32"), like("selp.u32", "selp.b32"), like("selp.s32", "selp.b32");
+  like("selp.f64", "selp.b64"), like("selp.u64", "selp.b64"), like("mov.f32", "mov.b32"), like("mov.u32", "mov.b32"), like("mov.s32", "mov.b32"), like("mov.u64", "mov.b64"), like("mov.f64", "mov.b64");
+  like("mov.u16", "mov.b16");
+}
+static void more() {
+  add("and.b16", "bb", "b", R((u16)(a & b)));
+  add("and.b64", "dd", "d", R(a & b));
+  add("or.b32", "rr", "r", R((u32)(a | b)));
+  add("or.b16", "bb", "b", R((u16)(a | b)));
+  add("xor.b32", "rr", "r", R((u32)(a ^ b)));
+  add("xor.b64", "dd", "d", R(a ^ b));
+  add("not.b16", "b", "b", R((u16)~a)), add("not.b64", "d", "d", R(~a));
+  add("max.u32", "rr", "r", R(std::max((u32)a, (u32)b)));
+  add("min.u64", "dd", "d", R(std::min(a, b)));
+  add("min.s64", "dd", "d", R((u64)std::min((i64)a, (i64)b)));
+  add("max.s16", "bb", "b", R((u16)std::max(as<i16>(a), as<i16>(b))));
+  add("shr.u64", "dr", "d", R((u32)b > 63 ? 0 : a >> (u32)b));
+  add("shl.b16", "br", "b", R((u32)b > 15 ? 0 : (u16)(a << (u32)b)));
+  add("neg.s64", "d", "d", R(0 - a)), add("neg.s16", "b", "b", R((u16)(0 - a))), add("abs.s16", "b", "b", R((u16)(as<i16>(a) < 0 ? 0 - a : a)));
+  add("neg.f64", "d", "d", R(a ^ 1ull << 63)), add("abs.f64", "d", "d", R(a & ~(1ull << 63)));
+  add("sub.s16", "bb", "b", R((u16)(a - b)));
+  add("mov.b16", "b", "b", R((u16)a)), add("mov.b32", "r", "r", R((u32)a)), add("mov.b64", "d", "d", R(a)), add("mov.pred", "p", "p", R(a & 1));
+  add("bfi.b64", "ddrr", "d", [](u64 a, u64 b, u64 c) -> u64 {  // the length is the position again: see entry()
+    u32 pos = c & 255, len = c & 255;
+    u64 d = b;
+    for (u32 i = 0; i < len && pos + i < 64; i++) d = (d & ~(1ull << (pos + i))) | (a >> i & 1) << (pos + i);
+    return d; });
+  add("bfi.b32", "rrrr", "r", [](u64 a, u64 b, u64 c) -> u64 {
+    u32 pos = c & 255, len = c & 255, d = (u32)b;
+    for (u32 i = 0; i < len && pos + i < 32; i++) d = (d & ~(1u << (pos + i))) | (u32)(a >> i & 1) << (pos + i);
+    return d; });
+  add("sub.f64", "dd", "d", R(bits(D(a) - D(b))), 'd');
+  add("max.f64", "dd", "d", [](u64 a, u64 b, u64) -> u64 { double x = D(a), y = D(b); if (x != x && y != y) return (u64)0x7ff8000000000000ull; if (x != x) return b; if (y != y) return a; if (x == y) return std::signbit(x) ? b : a; return x > y ? a : b; }, 'd');
+  add("min.f64", "dd", "d", [](u64 a, u64 b, u64) -> u64 { double x = D(a), y = D(b); if (x != x && y != y) return (u64)0x7ff8000000000000ull; if (x != x) return b; if (y != y) return a; if (x == y) return std::signbit(x) ? a : b; return x < y ? a : b; }, 'd');
+  auto directed_fma = [](int dir) { return [dir](u64 a, u64 b, u64 c) -> u64 {  // exact in 113 bits unless the exponents lie far apart, which the long tail decides
+    float x = F(a), y = F(b), z = F(c), v = fmaf(x, y, z);
+    if (v != v || std::isinf(x) || std::isinf(y) || std::isinf(z)) return nf(v);
+    __float128 p = (__float128)x * y, e = p + z;
+    __float128 rest = e == p && z != 0 ? (__float128)z : e == z && p != 0 ? p : 0;  // what 113 bits lost
+    auto cmp = [&](float f) { __float128 d = e - (__float128)f; return d != 0 ? (d > 0 ? 1 : -1) : rest > 0 ? 1 : rest < 0 ? -1 : 0; };
+    if (dir < 0 && cmp(v) < 0) v = nextafterf(v, -INFINITY);
+    if (dir > 0 && cmp(v) > 0) v = nextafterf(v, INFINITY);
+    if (dir == 0 && (v > 0 ? cmp(v) < 0 : cmp(v) > 0)) v = nextafterf(v, 0);
+    if (v == 0 && p + z == 0 && std::signbit((float)p) != std::signbit(z) && rest == 0) v = dir < 0 ? -0.0f : 0.0f;  // an exact zero of unlike signs
+    return nf(v); }; };
+  add("fma.rm.f32", "rrr", "r", directed_fma(-1), 'f');
+  add("fma.rp.f32", "rrr", "r", directed_fma(1), 'f');
+  add("fma.rz.f32", "rrr", "r", directed_fma(0), 'f');
+  add("cvt.rmi.f64.f64", "d", "d", R(bits(floor(D(a)))), 'd');
+  add("cvt.rpi.f64.f64", "d", "d", R(bits(ceil(D(a)))), 'd');
+  add("cvt.rzi.f64.f64", "d", "d", R(bits(trunc(D(a)))), 'd');
+  add("cvt.rni.f64.f64", "d", "d", R(bits(nearbyint(D(a)))), 'd');
+  add("cvt.rzi.f32.f32", "r", "r", R(nf(truncf(F(a)))), 'f');
+  add("cvt.rpi.f32.f32", "r", "r", R(nf(ceilf(F(a)))), 'f');
+  add("cvt.rn.f32.s16", "b", "r", R(bits((float)as<i16>(a))));
+  add("cvt.rn.f32.u16", "b", "r", R(bits((float)(u16)a)));
+  add("cvt.rn.f32.s64", "d", "r", R(bits((float)(i64)a)));
+  add("cvt.rn.f64.s32", "r", "d", R(bits((double)as<i32>(a))));
+  add("cvt.rn.f64.u32", "r", "d", R(bits((double)(u32)a)));
+  add("cvt.rn.f64.u64", "d", "d", R(bits((double)a)));
+  auto to64 = [](double v) -> u64 { return v != v ? 1ull << 63 : v < 0 ? 0 : v >= 18446744073709551616.0 ? ~0ull : (u64)v; };
+  add("cvt.rzi.u64.f32", "r", "d", [=](u64 a, u64, u64) { return to64(trunc((double)F(a))); });
+  add("cvt.rzi.u64.f64", "d", "d", [=](u64 a, u64, u64) { return to64(trunc(D(a))); });
+  auto toi64 = [](double v) -> u64 { return v != v ? 1ull << 63 : v < -9223372036854775808.0 ? 1ull << 63 : v >= 9223372036854775808.0 ? ~0ull >> 1 : (u64)(i64)v; };
+  add("cvt.rzi.s64.f64", "d", "d", [=](u64 a, u64, u64) { return toi64(trunc(D(a))); });
+  CMP("ge.u32", u32, "rr", x >= y); CMP("lt.u32", u32, "rr", x < y); CMP("gt.s32", i32, "rr", x > y); CMP("le.s32", i32, "rr", x <= y);
+  CMP("gt.u64", u64, "dd", x > y); CMP("lt.s64", i64, "dd", x < y); CMP("eq.b64", u64, "dd", x == y); CMP("ne.b64", u64, "dd", x != y); CMP("ge.s64", i64, "dd", x >= y); CMP("le.s64", i64, "dd", x <= y);
+  CMP("ge.u64", u64, "dd", x >= y); CMP("le.u64", u64, "dd", x <= y); CMP("ne.s16", i16, "bb", x != y); CMP("eq.s16", i16, "bb", x == y); CMP("ne.b16", u16, "bb", x != y); CMP("ne.b32", u32, "rr", x != y);
+  CMP("ge.f32", float, "rr", x >= y); CMP("gt.f32", float, "rr", x > y); CMP("le.f32", float, "rr", x <= y); CMP("leu.f32", float, "rr", !(x > y)); CMP("equ.f32", float, "rr", !(x < y || x > y));
+  CMP("lt.f64", double, "dd", x < y); CMP("gt.f64", double, "dd", x > y); CMP("le.f64", double, "dd", x <= y); CMP("eq.f64", double, "dd", x == y); CMP("neu.f64", double, "dd", !(x == y)); CMP("geu.f64", double, "dd", !(x < y));
+  CMP("gtu.f64", double, "dd", !(x <= y)); CMP("ltu.f64", double, "dd", !(x >= y));
+  CMP("ne.u32", u32, "rr", x != y); CMP("eq.u64", u64, "dd", x == y); CMP("ne.u64", u64, "dd", x != y);
+}
+
 static const char* type_of(char k) { return k == 'b' ? "b16" : k == 'r' ? "b32" : k == 'd' ? "b64" : "pred"; }
 static std::string entry(size_t i, const Case& c, bool alias) {
   std::ostringstream s;
@@ -277,7 +363,7 @@ static std::string entry(size_t i, const Case& c, bool alias) {
     << ".reg .pred %p,%q<4>; .reg .b16 %b<5>; .reg .b32 %r<8>,%t,%u; .reg .b64 %d<5>,%a,%o,%x;\n"
     << "mov.u32 %t,%tid.x; mul.wide.u32 %o,%t,8;\n";
   const char* ptr[] = {"pa", "pb", "pc"};
-  for (size_t k = 0; k < c.in.size(); k++) {
+  for (size_t k = 0; k < c.in.size() && k < 3; k++) {
     s << "ld.param.u64 %a,[" << ptr[k] << "]; add.u64 %a,%a,%o; ld.global.u64 %x,[%a];\n";
     char t = c.in[k];
     if (t == 'd') s << "mov.b64 %d" << k << ",%x;\n";
@@ -294,7 +380,7 @@ static std::string entry(size_t i, const Case& c, bool alias) {
     else s << "mov." << type_of(t) << " " << d << ",77;\n";
   }
   s << "@%p " << c.op << " " << d;
-  for (size_t k = 0; k < c.in.size(); k++) s << ",%" << (c.in[k] == 'p' ? 'q' : c.in[k]) << k;
+  for (size_t k = 0; k < c.in.size(); k++) s << ",%" << (c.in[k] == 'p' ? 'q' : c.in[k]) << std::min<size_t>(k, 2);  // a fourth source is the third again
   s << c.extra << ";\n";
   if (t == 'd') s << "mov.b64 %x," << d << ";\n";
   if (t == 'r') s << "cvt.u64.u32 %x," << d << ";\n";
@@ -336,11 +422,13 @@ static std::vector<u64> values(char k, std::mt19937_64& rng, size_t n, char eq) 
   return v;
 }
 
-int main() {
+int main(int argc, char** argv) {
   integers();
   floats();
   conversions();
   comparisons();
+  more();
+  synonyms();
   std::string ptx = ".version 9.0\n.target sm_80\n.address_size 64\n";
   for (size_t i = 0; i < cases.size(); i++) {
     ptx += entry(i, cases[i], false);
@@ -355,6 +443,7 @@ int main() {
   Buf<u32> dm(N);
   for (size_t i = 0; i < cases.size(); i++) {
     Case& c = cases[i];
+    cover(c.op);
     std::vector<u64> v[3];
     for (int k = 0; k < 3; k++) v[k] = values(k < (int)c.in.size() ? c.in[k] : 'r', rng, N, c.eq);
     if (!c.zero_ok) for (auto& x : v[1]) if ((c.in[1] == 'd' ? x : (u32)x) == 0 || x == ~0ull) x = 3;
@@ -381,5 +470,6 @@ int main() {
   }
   EXPECT(findings() == 0, "%s", report().c_str());
   printf("%zu spellings\n", cases.size());
+  write_covered(argc > 1 ? argv[1] : ".", "opcodes");
   return finish("opcodes");
 }
