@@ -119,6 +119,28 @@ public sealed interface AttentionPlan {
       }
     }
 
+    /** Compressed keys whose slots all lie at or before slot {@code bound}. */
+    public static int compressed(int bound) {
+      return bound + 1 < WIDTH ? 0 : (bound + 1 - WIDTH) / STRIDE + 1;
+    }
+
+    /** Coarse compressed keys whose slots all lie at or before slot {@code bound}. */
+    public static int coarse(int bound) {
+      return bound + 1 < COARSE_WIDTH ? 0 : (bound + 1 - COARSE_WIDTH) / COARSE_STRIDE + 1;
+    }
+
+    /**
+     * First page that is read for being near.
+     *
+     * @param causal whether the row sees the step's rows up to its own
+     * @param bound the last slot B that scores may look at
+     */
+    public int localFrom(boolean causal, int bound) {
+      return causal
+          ? Math.max(0, bound / KvStore.PAGE_SLOTS + 1 - local)
+          : Math.max(0, (bound + 1) / KvStore.PAGE_SLOTS - Math.max(local, 2) + 1);
+    }
+
     @Override
     public List<Segment> segments() {
       return List.of(Segment.BLOCK_BITS);

@@ -19,7 +19,8 @@ import org.gatun.graph.op.Attention;
  *   Q [M][d]  ·  K [d][64]   =  S [M][64]     one page; lanes are keys
  *   P [M][64] ·  V [64][d]  +=  O [M][dp]     dp: d in whole pairs of vectors
  *
- *   scratch:  Q | S | K or V in f32, unless stored so | state of a split | running state;   state:  m [M] | l [M] | O
+ *   scratch:  Q | S | K or V in f32, unless stored so | state of a split | running state | gathered scales | partial sums
+ *   state:    m [M] | l [M] | O
  * </pre>
  *
  * Splits of {@link #SPLIT} slots begin at multiples of it, whatever the step: each is summed alone
@@ -61,13 +62,38 @@ final class AttentionTile {
     return rowsPerTile;
   }
 
+  /** Query rows that scratch has room for. */
+  int capacity() {
+    return capacity;
+  }
+
   /** Bytes of the softmax state of {@code m} query rows. */
   long stateBytes(int m) {
     return 8L * Math.ceilDiv(m, 16) * 16 + (m + Gemm.ROWS) * oRow;
   }
 
   long scratchBytes() {
-    return capacity * (4L * dim + S_ROW) + 4L * PAGE * dim + 256 + 2 * stateBytes(capacity);
+    return partial(0) + Dots.PARTIAL_BYTES;
+  }
+
+  /** Where the scores of a tile lie: rows of 64 floats. */
+  long scores(long scratch) {
+    return scratch + capacity * 4L * dim;
+  }
+
+  /** Room for 64 rows of f32 keys. */
+  long plainRows(long scratch) {
+    return scores(scratch) + capacity * S_ROW;
+  }
+
+  /** Scales of gathered keys and values. */
+  private long gathered(long scratch) {
+    return runningState(scratch) + stateBytes(capacity);
+  }
+
+  /** Room for partial sums of {@link Dots}. */
+  long partial(long scratch) {
+    return gathered(scratch) + 8L * PAGE;
   }
 
   /** Where a tile keeps the state of its current split, and its running state. */
@@ -86,7 +112,7 @@ final class AttentionTile {
   /** First slot that the row may see through the window; 0 if slots are not positions. */
   int first(Step s, int r) {
     boolean identity = s.sequence(Step.POSITIONS, s.row(Step.SEQUENCE, r)) < 0;
-    return identity && op.window() > 0 ? Math.max(0, s.row(Step.POSITION, r) - op.window() + 1) : 0;
+    return identity && op.window() > 0 ? Math.max(0, s.row(Step.SLOT, r) - op.window() + 1) : 0;
   }
 
   private boolean ranges(Step s, int sequence) {
@@ -137,6 +163,54 @@ final class AttentionTile {
     }
   }
 
+  /** Attends to pages {@code list[from … from + count − 1]} of the sequence for one row. */
+  void chosen(
+      Step s,
+      int sequence,
+      int row,
+      int kvHead,
+      int[] list,
+      int from,
+      int count,
+      long state,
+      long scratch) {
+    clear(state, group);
+    int length = s.sequence(Step.KV_LENGTH, sequence);
+    boolean ranges = ranges(s, sequence);
+    for (int i = from; i < from + count; i++) {
+      int slot = list[i] * PAGE;
+      long head = pages.page(s.page(sequence, slot)) + layer + kvHead * pages.headBytes(dim);
+      page(s, row, 1, slot, Math.min(PAGE, length - slot), ranges, head, state, scratch);
+    }
+  }
+
+  /**
+   * Attends to kept keys {@code from … from + count − 1} of a prefix, which every row sees; {@link
+   * #load} was called for this tile.
+   */
+  void kept(
+      JvmPrefix.Head keys, KeptRuns runs, int from, int count, int m, long state, long scratch) {
+    clear(state, m);
+    long scores = scores(scratch);
+    long plain = plainRows(scratch);
+    long scales = keys.scaled() ? gathered(scratch) : 0;
+    long o = outputs(state, m);
+    for (int at = from; at < from + count; at += PAGE) {
+      int n = Math.min(PAGE, from + count - at);
+      keys.gather(runs, at, n, true, plain, scales);
+      Dots.rows(scratch, 4L * dim, m, plain, 4L * dim, n, dim, scores, S_ROW, partial(scratch));
+      for (int i = 0; i < m; i++) {
+        long p = scores + i * S_ROW;
+        softmax(p, 0, n, scales, state + 4L * i, state + 4L * (m + i), o + i * oRow);
+      }
+      keys.gather(runs, at, n, false, plain, 0);
+      for (int strip = 0; strip < dim; strip += 2 * N) {
+        Gemm.tiles(
+            scores, S_ROW, m, plain + 4 * strip, 4L * dim, 4L * N, n, o + 4 * strip, oRow, true);
+      }
+    }
+  }
+
   private void page(
       Step s,
       int row,
@@ -148,8 +222,8 @@ final class AttentionTile {
       long state,
       long scratch) {
     int m = rows * group;
-    long scores = scratch + capacity * 4L * dim;
-    long plain = scores + capacity * S_ROW;
+    long scores = scores(scratch);
+    long plain = plainRows(scratch);
     long k = plain(head, PAGE * dim, plain);
     for (int strip = 0; strip < valid; strip += 2 * N) {
       Gemm.tiles(
@@ -194,21 +268,10 @@ final class AttentionTile {
    * scales.
    */
   private long plain(long at, int count, long copy) {
-    switch (pages.codec()) {
-      case F32 -> {
-        return at;
-      }
-      case F16 -> {
-        for (int i = 0; i < count; i += N) {
-          Lanes.store(Lanes.f16(at + 2L * i), copy + 4L * i);
-        }
-      }
-      case INT8 -> {
-        for (int i = 0; i < count; i += N) {
-          Lanes.store(Lanes.toFloat(Lanes.s8(at + i)), copy + 4L * i);
-        }
-      }
+    if (pages.codec() == KvCodec.F32) {
+      return at;
     }
+    Lanes.widen(pages.codec(), at, count, copy);
     return copy;
   }
 

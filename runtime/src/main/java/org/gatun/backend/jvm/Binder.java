@@ -163,13 +163,19 @@ final class Binder {
   }
 
   private Exec attention(Node n, Attention op) {
-    if (!(op.plan() instanceof AttentionPlan.Dense)) {
+    if (op.headDim() % 16 != 0 && !op.plan().equals(AttentionPlan.DENSE)) {
       throw new BackendException(
-          "the jvm backend has no attention plan " + op.plan() + " (" + n.label() + ")");
+          "the jvm backend has attention plan "
+              + op.plan()
+              + " for head dims that are a multiple of 16, not for "
+              + op.headDim()
+              + " ("
+              + n.label()
+              + ")");
     }
     long lse = op.lse() ? out(n, 1) : 0;
     return new AttentionExec(
-        pool, scratch, splitStates, op, pages, options.limits(), in(n, 0), out(n, 0), lse);
+        pool, scratch, splitStates, op, pages, options, in(n, 0), out(n, 0), lse);
   }
 
   private RopeTable table(Node n, Rope op) {

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCache;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
@@ -12,6 +13,7 @@ import org.gatun.graph.Graph;
 import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
+import org.gatun.graph.op.Attention;
 import org.gatun.tensor.WeightSource;
 
 /** A graph bound to memory: a list of prepared nodes, run one after another on the pool. */
@@ -39,7 +41,14 @@ final class JvmProgram implements Program {
     this.options = options;
     this.pool = pool;
     try {
-      pages = new KvPages(graph.kv(), options.kvCodec(), options.kvPages(), arena);
+      pages =
+          new KvPages(
+              graph.kv(),
+              options.kvCodec(),
+              hasCompressedKeys(graph),
+              options.prefixes().count(),
+              options.kvPages(),
+              arena);
       kv = new KvCache(pages);
       store = WeightStore.open(graph, weights, options, pool, arena);
       binder = new Binder(graph, weights, options, pool, pages, store.weights(), arena);
@@ -55,6 +64,12 @@ final class JvmProgram implements Program {
     nanos = new long[execs.length];
     bytes = new double[execs.length];
     flops = new double[execs.length];
+  }
+
+  private static boolean hasCompressedKeys(Graph g) {
+    return g.nodes().stream()
+        .anyMatch(
+            n -> n.op() instanceof Attention a && a.plan() instanceof AttentionPlan.BlockTopK);
   }
 
   @Override
@@ -185,6 +200,7 @@ final class JvmProgram implements Program {
   public synchronized void close() {
     if (!closed) {
       closed = true;
+      pages.close();
       arena.close();
     }
   }

@@ -5,9 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.gatun.attention.AttentionPlan.BlockTopK;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixData;
 import org.gatun.graph.Step;
 
 /**
@@ -18,10 +20,16 @@ import org.gatun.graph.Step;
  * <pre>
  *   page:   layer 0 | layer 1 | …
  *   layer:  per KV head  K [headDim][64 slots]  V [64 slots][headDim]   and for INT8  K scales [64]  V scales [64]  (f32)
+ *                        and for block top-k  compressed keys [4][headDim]  coarse ones [1][headDim]  (f32 or f16)
  * </pre>
+ *
+ * <p>Compressed keys lie in the page that has their last slot: sequences that share the page agree
+ * on all the slots they stand for.
  */
 final class KvPages implements KvStore {
   private final KvCodec codec;
+  private final boolean compressed;
+  private final JvmPrefix[] prefixes;
   private final int elementBytes;
   private final long[] address;
   private final Map<Integer, Long> layerOffset = new HashMap<>();
@@ -30,11 +38,19 @@ final class KvPages implements KvStore {
   private final long pageBytes;
   private long allocated;
 
-  KvPages(List<KvLayer> layers, KvCodec codec, int pages, Arena arena) {
+  KvPages(
+      List<KvLayer> layers,
+      KvCodec codec,
+      boolean compressed,
+      int prefixes,
+      int pages,
+      Arena arena) {
+    this.compressed = compressed;
+    this.prefixes = new JvmPrefix[prefixes];
     this.layers = layers;
     this.codec = codec;
     this.arena = arena;
-    elementBytes = codec == KvCodec.F32 ? 4 : codec == KvCodec.F16 ? 2 : 1;
+    elementBytes = codec.elementBytes();
     address = new long[pages];
     long at = 0;
     for (KvLayer k : layers) {
@@ -50,7 +66,105 @@ final class KvPages implements KvStore {
 
   /** Bytes of K, V and scales of one head in a page. */
   long headBytes(int headDim) {
+    return compressedKeys(headDim)
+        + (compressed ? (BlockTopK.PER_PAGE + 1L) * headDim * compressedCodec().elementBytes() : 0);
+  }
+
+  /** Offset of the compressed keys of a page's head. */
+  long compressedKeys(int headDim) {
     return 2L * sideBytes(headDim) + (codec == KvCodec.INT8 ? 8L * PAGE_SLOTS : 0);
+  }
+
+  /** How compressed keys are stored. */
+  KvCodec compressedCodec() {
+    return codec == KvCodec.F32 ? KvCodec.F32 : KvCodec.F16;
+  }
+
+  /** One element of a stored key. */
+  float key(long head, int headDim, int slot, int i) {
+    long at = i * (long) PAGE_SLOTS + slot;
+    return switch (codec) {
+      case F32 -> Lanes.get(head + 4 * at);
+      case F16 -> Float.float16ToFloat(Lanes.ALL.get(Lanes.I16, head + 2 * at));
+      case INT8 ->
+          Lanes.ALL.get(Lanes.I8, head + at) * Lanes.get(head + scales(headDim) + 4L * slot);
+    };
+  }
+
+  private float value(long head, int headDim, int slot, int i) {
+    long v = head + values(headDim);
+    long at = slot * (long) headDim + i;
+    return switch (codec) {
+      case F32 -> Lanes.get(v + 4 * at);
+      case F16 -> Float.float16ToFloat(Lanes.ALL.get(Lanes.I16, v + 2 * at));
+      case INT8 ->
+          Lanes.ALL.get(Lanes.I8, v + at)
+              * Lanes.get(head + scales(headDim) + 4L * (PAGE_SLOTS + slot));
+    };
+  }
+
+  /** A loaded prefix. */
+  JvmPrefix prefix(int id) {
+    return prefixes[id];
+  }
+
+  @Override
+  public int prefixes() {
+    return prefixes.length;
+  }
+
+  @Override
+  public void loadPrefix(int id, PrefixData data) {
+    prefixes[id] = new JvmPrefix(data, codec);
+    allocated += prefixes[id].bytes();
+  }
+
+  @Override
+  public void dropPrefix(int id) {
+    allocated -= prefixes[id].bytes();
+    prefixes[id].close();
+  }
+
+  /** Frees loaded prefixes. */
+  void close() {
+    for (JvmPrefix p : prefixes) {
+      if (p != null && p.isOpen()) {
+        p.close();
+      }
+    }
+  }
+
+  @Override
+  public void read(KvLayer l, boolean key, int page, int slot, int count, float[] dst) {
+    int dim = l.headDim();
+    for (int h = 0; h < l.kvHeads(); h++) {
+      long head = address[page] + layer(l.layer()) + h * headBytes(dim);
+      for (int i = 0; i < count; i++) {
+        for (int j = 0; j < dim; j++) {
+          dst[i * l.width() + h * dim + j] =
+              key ? key(head, dim, slot + i, j) : value(head, dim, slot + i, j);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void write(KvLayer l, int page, int slot, int count, float[] keys, float[] values) {
+    if (address[page] == 0) {
+      allocate(page);
+    }
+    int dim = l.headDim();
+    try (Arena rows = Arena.ofConfined()) {
+      MemorySegment k = rows.allocateFrom(Lanes.F32, keys);
+      MemorySegment v = rows.allocateFrom(Lanes.F32, values);
+      for (int i = 0; i < count; i++) {
+        for (int h = 0; h < l.kvHeads(); h++) {
+          long at = 4L * (i * (long) l.width() + h * (long) dim);
+          long head = address[page] + layer(l.layer()) + h * headBytes(dim);
+          put(head, slot + i, dim, k.address() + at, v.address() + at);
+        }
+      }
+    }
   }
 
   private long sideBytes(int headDim) {
@@ -117,6 +231,14 @@ final class KvPages implements KvStore {
         long at = layer(k.layer()) + h * headBytes(k.headDim());
         copyHead(
             address[srcPage] + at, srcSlot, address[dstPage] + at, dstSlot, count, k.headDim());
+        if (compressed && srcSlot == 0 && dstSlot == 0) {
+          // A page that leaves its sharers: compressed keys of slots that change are made anew.
+          long side = compressedKeys(k.headDim());
+          copy(
+              address[srcPage] + at + side,
+              address[dstPage] + at + side,
+              headBytes(k.headDim()) - side);
+        }
       }
     }
   }
@@ -157,8 +279,9 @@ final class KvPages implements KvStore {
       case F16 -> {
         for (int i = 0; i < dim; i++) {
           Lanes.ALL.set(
-              Lanes.I16, head + 2L * (i * PAGE_SLOTS + slot), half(Lanes.get(k + 4L * i)));
-          Lanes.ALL.set(Lanes.I16, values + 2L * (slot * dim + i), half(Lanes.get(v + 4L * i)));
+              Lanes.I16, head + 2L * (i * PAGE_SLOTS + slot), KvCodec.half(Lanes.get(k + 4L * i)));
+          Lanes.ALL.set(
+              Lanes.I16, values + 2L * (slot * dim + i), KvCodec.half(Lanes.get(v + 4L * i)));
         }
       }
       case INT8 -> {
@@ -169,17 +292,16 @@ final class KvPages implements KvStore {
         Lanes.put(scales + 4L * (PAGE_SLOTS + slot), vs);
         for (int i = 0; i < dim; i++) {
           Lanes.ALL.set(
-              Lanes.I8, head + (long) i * PAGE_SLOTS + slot, quantise(Lanes.get(k + 4L * i), ks));
+              Lanes.I8,
+              head + (long) i * PAGE_SLOTS + slot,
+              KvCodec.quantise(Lanes.get(k + 4L * i), ks));
           Lanes.ALL.set(
-              Lanes.I8, values + (long) slot * dim + i, quantise(Lanes.get(v + 4L * i), vs));
+              Lanes.I8,
+              values + (long) slot * dim + i,
+              KvCodec.quantise(Lanes.get(v + 4L * i), vs));
         }
       }
     }
-  }
-
-  /** Saturates: an infinity would turn every score of the sequence into NaN. */
-  private static short half(float x) {
-    return Float.floatToFloat16(Math.clamp(x, -65504f, 65504f));
   }
 
   private static float scale(long x, int n) {
@@ -188,9 +310,5 @@ final class KvPages implements KvStore {
       max = Math.max(max, Math.abs(Lanes.get(x + 4L * i)));
     }
     return max / 127;
-  }
-
-  private static byte quantise(float x, float scale) {
-    return scale == 0 ? 0 : (byte) Math.round(x / scale);
   }
 }

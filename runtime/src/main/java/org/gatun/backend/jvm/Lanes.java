@@ -13,6 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
+import org.gatun.attention.KvCodec;
 
 /**
  * Vector loads by absolute address. One source serves 128, 256 and 512 bits: the species are
@@ -174,11 +175,35 @@ final class Lanes {
 
   /** Half-precision floats; exact for every finite value, subnormals included. */
   static FloatVector f16(long at) {
-    IntVector h = u16(at);
-    IntVector magnitude = h.and(0x7FFF).lanewise(VectorOperators.LSHL, 13);
-    IntVector sign = h.and(0x8000).lanewise(VectorOperators.LSHL, 16);
-    IntVector bits = magnitude.reinterpretAsFloats().mul(F16_SCALE).reinterpretAsInts();
-    return bits.or(sign).reinterpretAsFloats();
+    // Sign-extended, so that one shift puts sign, exponent and mantissa where f32 has them; the
+    // copies of the sign between sign and exponent go.
+    IntVector h =
+        (IntVector)
+            ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
+                .convertShape(VectorOperators.S2I, I, 0);
+    IntVector bits = h.lanewise(VectorOperators.LSHL, 13).and(0x8FFFFFFF);
+    return bits.reinterpretAsFloats().mul(F16_SCALE);
+  }
+
+  /** Converts KV elements to f32; INT8 codes stay without their scales. */
+  static void widen(KvCodec codec, long from, int count, long to) {
+    switch (codec) {
+      case F32 -> {
+        for (int i = 0; i < count; i += N) {
+          store(load(from + 4L * i), to + 4L * i);
+        }
+      }
+      case F16 -> {
+        for (int i = 0; i < count; i += N) {
+          store(f16(from + 2L * i), to + 4L * i);
+        }
+      }
+      case INT8 -> {
+        for (int i = 0; i < count; i += N) {
+          store(toFloat(s8(from + i)), to + 4L * i);
+        }
+      }
+    }
   }
 
   static FloatVector bf16(long at) {

@@ -46,8 +46,7 @@ final class BlockTopKReference extends PlanReference {
       int slot = length - count + i;
       int bound = causal ? slot : length - count - 1;
       int pages = (causal ? slot : length - 1) / PAGE + 1;
-      int local =
-          causal ? pages - plan.local() : (bound + 1) / PAGE - Math.max(plan.local(), 2) + 1;
+      int local = plan.localFrom(causal, bound);
       if (pages > plan.blocks()) {
         chosen[r][head] = choose(r, head, bound, pages, local, fine, coarse);
       }
@@ -72,7 +71,7 @@ final class BlockTopKReference extends PlanReference {
       int r, int head, int bound, int pages, int local, double[][] fine, double[][] coarse) {
     boolean[] keep = new boolean[pages];
     Arrays.fill(keep, 0, plan.init(), true);
-    Arrays.fill(keep, Math.max(0, local), pages, true);
+    Arrays.fill(keep, local, pages, true);
     int left = plan.blocks();
     for (boolean k : keep) {
       left -= k ? 1 : 0;
@@ -104,8 +103,8 @@ final class BlockTopKReference extends PlanReference {
   private double[] pageScores(
       int r, int head, int bound, int pages, double[][] fine, double[][] coarse) {
     int group = op.heads() / op.kvHeads();
-    double[] p = new double[visible(bound, WIDTH, STRIDE)];
-    double[] x = new double[visible(bound, COARSE_WIDTH, COARSE_STRIDE)];
+    double[] p = new double[AttentionPlan.BlockTopK.compressed(bound)];
+    double[] x = new double[AttentionPlan.BlockTopK.coarse(bound)];
     for (int g = 0; g < group; g++) {
       int at = (r * op.heads() + head * group + g) * op.headDim();
       for (int i = 0; i < x.length; i++) {
@@ -123,11 +122,6 @@ final class BlockTopKReference extends PlanReference {
       }
     }
     return score;
-  }
-
-  /** Compressed keys that end at or before a slot. */
-  private static int visible(int bound, int width, int stride) {
-    return bound + 1 < width ? 0 : (bound + 1 - width) / stride + 1;
   }
 
   @Override

@@ -1,0 +1,237 @@
+package org.gatun.backend.jvm;
+
+import static org.gatun.backend.jvm.Lanes.N;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import org.gatun.attention.AttentionPlan;
+import org.gatun.attention.KvCodec;
+import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixLimits;
+import org.gatun.graph.Step;
+import org.gatun.graph.StepLimits;
+import org.gatun.graph.op.Attention;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which clusters of their prefixes the step's sequences keep: {@link AttentionPlan.Squeezed}. A
+ * unit of work is a (sequence, KV head); it ends with the runs of kept tokens.
+ */
+final class ClusterLookup {
+  private static final int PAGE = KvStore.PAGE_SLOTS;
+
+  private final WorkerPool pool;
+  private final Scratch scratch;
+  private final Attention op;
+  private final int levels;
+  private final KvPages pages;
+  private final AttentionTile tile;
+  private final long q;
+  private final int padded;
+  private final KeptRuns[] runs;
+  private final int[] prefixOf;
+  private final WorkerPool.Task task = this::select;
+  private @Nullable Step current;
+
+  ClusterLookup(
+      WorkerPool pool,
+      Scratch scratch,
+      Attention op,
+      AttentionPlan.Squeezed plan,
+      KvPages pages,
+      AttentionTile tile,
+      StepLimits limits,
+      PrefixLimits room,
+      long q) {
+    this.pool = pool;
+    this.scratch = scratch;
+    this.op = op;
+    this.levels = plan.levels();
+    this.pages = pages;
+    this.tile = tile;
+    this.q = q;
+    padded = Math.ceilDiv(room.clusters(), PAGE) * PAGE;
+    runs = new KeptRuns[room.count() == 0 ? 0 : limits.sequences() * op.kvHeads()];
+    for (int i = 0; i < runs.length; i++) {
+      runs[i] = new KeptRuns(room.clusters(), room.tokens());
+    }
+    prefixOf = new int[limits.sequences()];
+    // Behind the tile's own: scores of a tile of rows, means, weights.
+    scratch.need(tile.scratchBytes() + (tile.capacity() + 2L) * 4 * padded);
+  }
+
+  void run(Step s) {
+    current = s;
+    boolean any = false;
+    for (int i = 0; i < s.sequences(); i++) {
+      prefixOf[i] = s.sequence(Step.PREFIX, i);
+      any |= prefixOf[i] >= 0;
+    }
+    if (any) {
+      pool.run(task, s.sequences() * op.kvHeads());
+    }
+  }
+
+  /** Pieces of kept tokens; 0 for a sequence without a prefix. */
+  int pieces(int sequence, int kvHead) {
+    return prefixOf[sequence] < 0 ? 0 : runs(sequence, kvHead).pieces();
+  }
+
+  KeptRuns runs(int sequence, int kvHead) {
+    return runs[sequence * op.kvHeads() + kvHead];
+  }
+
+  JvmPrefix.Head keys(int sequence, int kvHead) {
+    return pages.prefix(prefixOf[sequence]).head(op.layer(), kvHead);
+  }
+
+  private void select(int unit, int worker) {
+    int seq = unit / op.kvHeads();
+    int head = unit % op.kvHeads();
+    if (prefixOf[seq] < 0) {
+      return;
+    }
+    JvmPrefix.Head keys = keys(seq, head);
+    KeptRuns kept = runs(seq, head);
+    kept.clear();
+    long base = scratch.of(worker);
+    long mean = base + tile.scratchBytes();
+    long weight = mean + 4L * padded;
+    JvmPrefix.Level fine = keys.fine();
+    float threshold = step().sequenceFloat(Step.FINE, seq);
+    if (levels == 1 || keys.coarse().count() == 0) {
+      weigh(fine, 0, fine.count(), weight);
+      scores(fine, seq, head, base, mean, weight);
+      keep(fine, 0, fine.count(), mean, threshold, kept);
+      return;
+    }
+    JvmPrefix.Level coarse = keys.coarse();
+    weigh(coarse, 0, coarse.count(), weight);
+    scores(coarse, seq, head, base, mean, weight);
+    float coarseThreshold = step().sequenceFloat(Step.COARSE, seq);
+    weigh(fine, 0, 0, weight);
+    for (int a = 0; a < coarse.count(); a++) {
+      if (Lanes.get(mean + 4L * a) > coarseThreshold) {
+        for (int i = coarse.start(a); i < coarse.start(a + 1); i++) {
+          Lanes.put(weight + 4L * i, fine.size(i));
+        }
+      }
+    }
+    scores(fine, seq, head, base, mean, weight);
+    for (int i = 0; i < fine.count(); i++) {
+      if (Lanes.get(weight + 4L * i) > 0) {
+        keep(fine, i, i + 1, mean, threshold, kept);
+      }
+    }
+  }
+
+  private static void keep(
+      JvmPrefix.Level l, int from, int to, long mean, float threshold, KeptRuns kept) {
+    for (int i = from; i < to; i++) {
+      if (Lanes.get(mean + 4L * i) > threshold) {
+        kept.add(l.start(i), l.size(i));
+      }
+    }
+  }
+
+  /** Numbers of keys of clusters {@code from … to − 1}; 0 for all others. */
+  private static void weigh(JvmPrefix.Level l, int from, int to, long weight) {
+    int padded = Math.ceilDiv(l.count(), PAGE) * PAGE;
+    for (int i = 0; i < padded; i++) {
+      Lanes.put(weight + 4L * i, i >= from && i < to ? l.size(i) : 0);
+    }
+  }
+
+  /** Mean estimated softmax weight per key of every cluster that has a weight. */
+  private void scores(JvmPrefix.Level l, int seq, int head, long base, long mean, long weight) {
+    int group = op.heads() / op.kvHeads();
+    int first = step().sequence(Step.ROW_START, seq);
+    int count = step().sequence(Step.ROW_COUNT, seq);
+    int tiles = Math.ceilDiv(l.count(), PAGE);
+    for (int i = 0; i < tiles * PAGE; i += N) {
+      Lanes.store(Lanes.zero(), mean + 4L * i);
+    }
+    long rowBytes = 4L * padded;
+    long scores = weight + rowBytes;
+    for (int r = 0; r < count; r += tile.rowsPerTile()) {
+      int rows = Math.min(tile.rowsPerTile(), count - r);
+      int m = rows * group;
+      tile.load(q, first + r, rows, head, base);
+      for (int t = 0; t < tiles; t++) {
+        if (!isEmpty(weight + 4L * t * PAGE)) {
+          products(l.tile(t, op.headDim()), m, base, scores + 4L * t * PAGE, rowBytes);
+        }
+      }
+      for (int i = 0; i < m; i++) {
+        softmax(scores + i * rowBytes, tiles, weight, mean, 1f / (count * group));
+      }
+    }
+  }
+
+  private void products(long centroids, int m, long base, long scores, long rowBytes) {
+    int dim = op.headDim();
+    long plain = tile.plainRows(base);
+    Lanes.widen(KvCodec.F16, centroids, PAGE * dim, plain);
+    for (int strip = 0; strip < PAGE; strip += 2 * N) {
+      Gemm.tiles(
+          base,
+          4L * dim,
+          m,
+          plain + 4 * strip,
+          4L * PAGE,
+          4L * N,
+          dim,
+          scores + 4 * strip,
+          rowBytes,
+          false);
+    }
+  }
+
+  private static boolean isEmpty(long weight) {
+    FloatVector sum = Lanes.zero();
+    for (int i = 0; i < PAGE; i += N) {
+      sum = sum.add(Lanes.load(weight + 4L * i));
+    }
+    return Lanes.sum(sum) == 0;
+  }
+
+  /** Adds one query's share of the mean. */
+  private void softmax(long x, int tiles, long weight, long mean, float share) {
+    FloatVector none = Lanes.splat(Float.NEGATIVE_INFINITY);
+    FloatVector top = none;
+    for (int i = 0; i < tiles * PAGE; i += N) {
+      FloatVector w = Lanes.load(weight + 4L * i);
+      VectorMask<Float> in = w.compare(VectorOperators.GT, 0f);
+      FloatVector s = Lanes.load(x + 4L * i);
+      if (op.softCap() > 0) {
+        s = VMath.tanh(s.mul(1 / op.softCap())).mul(op.softCap());
+      }
+      s = none.blend(s, in);
+      Lanes.store(s, x + 4L * i);
+      top = top.max(s);
+    }
+    float max = top.reduceLanes(VectorOperators.MAX);
+    if (max == Float.NEGATIVE_INFINITY) {
+      return;
+    }
+    FloatVector sum = Lanes.zero();
+    for (int i = 0; i < tiles * PAGE; i += N) {
+      FloatVector e = VMath.exp(Lanes.load(x + 4L * i).sub(max));
+      Lanes.store(e, x + 4L * i);
+      sum = e.fma(Lanes.load(weight + 4L * i), sum);
+    }
+    FloatVector factor = Lanes.splat(share / Lanes.sum(sum));
+    for (int i = 0; i < tiles * PAGE; i += N) {
+      Lanes.store(Lanes.load(x + 4L * i).fma(factor, Lanes.load(mean + 4L * i)), mean + 4L * i);
+    }
+  }
+
+  private Step step() {
+    Step s = current;
+    if (s == null) {
+      throw new IllegalStateException("no step");
+    }
+    return s;
+  }
+}

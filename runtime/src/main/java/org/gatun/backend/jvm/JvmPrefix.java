@@ -1,0 +1,199 @@
+package org.gatun.backend.jvm;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+import org.gatun.attention.KvCodec;
+import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixData;
+
+/**
+ * A prefix in memory. Keys are row-major here, unlike in pages: a kept run then costs its own bytes
+ * and no others.
+ *
+ * <pre>
+ *   per layer and KV head:   K [C][d]  V [C][d]  in the KV codec     for INT8  K scales [C]  V scales [C]
+ *                            centroids [K / 64][d][64] in f16: lanes are centroids, as in a page
+ * </pre>
+ */
+final class JvmPrefix implements AutoCloseable {
+  private static final int PAGE = KvStore.PAGE_SLOTS;
+
+  private final Arena arena = Arena.ofShared();
+  private final PrefixData data;
+  private final Map<Integer, Head[]> layers = new HashMap<>();
+  private long bytes;
+
+  JvmPrefix(PrefixData data, KvCodec codec) {
+    this.data = data;
+    for (PrefixData.Layer l : data.layers()) {
+      Head[] heads = new Head[l.shape().kvHeads()];
+      for (int h = 0; h < heads.length; h++) {
+        heads[h] = new Head(l, h, codec);
+      }
+      layers.put(l.shape().layer(), heads);
+    }
+  }
+
+  Head head(int layer, int kvHead) {
+    Head[] heads = layers.get(layer);
+    if (heads == null) {
+      throw new IllegalArgumentException("the prefix has no layer " + layer);
+    }
+    return heads[kvHead];
+  }
+
+  PrefixData data() {
+    return data;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  boolean isOpen() {
+    return arena.scope().isAlive();
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+
+  private long allocate(long size) {
+    bytes += size;
+    return arena.allocate(size + 256, 64).address();
+  }
+
+  /** One KV head of one layer. */
+  final class Head {
+    private final KvCodec codec;
+    private final int dim;
+    private final int rowBytes;
+    private final long keys;
+    private final long values;
+    private final long keyScales;
+    private final long valueScales;
+    private final Level fine;
+    private final Level coarse;
+
+    Head(PrefixData.Layer l, int head, KvCodec codec) {
+      this.codec = codec;
+      dim = l.shape().headDim();
+      rowBytes = dim * codec.elementBytes();
+      long size = (long) rowBytes * data.tokens();
+      keys = allocate(size);
+      values = allocate(size);
+      keyScales = scaled() ? allocate(4L * data.tokens()) : 0;
+      valueScales = scaled() ? allocate(4L * data.tokens()) : 0;
+      copy(l, head, true, keys, keyScales);
+      copy(l, head, false, values, valueScales);
+      fine = new Level(l, head, false);
+      coarse = new Level(l, head, true);
+    }
+
+    private void copy(PrefixData.Layer l, int head, boolean key, long to, long scales) {
+      double[] x = new double[dim];
+      if (l.codec() == codec && !scaled()) {
+        long size = (long) rowBytes * data.tokens();
+        MemorySegment.copy(key ? l.keys() : l.values(), head * size, Lanes.ALL, to, size);
+        return;
+      }
+      for (int t = 0; t < data.tokens(); t++) {
+        l.read(key, head, t, data.tokens(), x, 0);
+        float scale = codec.write(x, 0, dim, Lanes.ALL.asSlice(to + (long) t * rowBytes), 0);
+        if (scales != 0) {
+          Lanes.put(scales + 4L * t, scale);
+        }
+      }
+    }
+
+    boolean scaled() {
+      return codec == KvCodec.INT8;
+    }
+
+    Level fine() {
+      return fine;
+    }
+
+    Level coarse() {
+      return coarse;
+    }
+
+    /**
+     * Copies kept keys (or values) {@code from … from + count − 1} as f32 rows to {@code to}; with
+     * keys, the scales of keys and values as a page has them to {@code scales}, if not 0.
+     */
+    void gather(KeptRuns runs, int from, int count, boolean key, long to, long scales) {
+      int piece = from / AttentionTile.SPLIT;
+      int run = runs.pieceRun(piece);
+      int skip = runs.pieceOffset(piece) + from % AttentionTile.SPLIT;
+      while (skip >= runs.length(run)) {
+        skip -= runs.length(run++);
+      }
+      for (int done = 0; done < count; run++) {
+        int token = runs.start(run) + skip;
+        int n = Math.min(count - done, runs.length(run) - skip);
+        Lanes.widen(
+            codec, (key ? keys : values) + (long) token * rowBytes, n * dim, to + 4L * done * dim);
+        for (int i = 0; i < n && scales != 0; i++) {
+          Lanes.put(scales + 4L * (done + i), Lanes.get(keyScales + 4L * (token + i)));
+          Lanes.put(scales + 4L * (PAGE + done + i), Lanes.get(valueScales + 4L * (token + i)));
+        }
+        done += n;
+        skip = 0;
+      }
+    }
+  }
+
+  /** The centroids of one level. */
+  final class Level {
+    private final int count;
+    private final long centroids;
+    private final int[] starts;
+    private final int[] sizes;
+
+    Level(PrefixData.Layer l, int head, boolean coarse) {
+      count = coarse ? l.coarse() : l.fine();
+      int dim = l.shape().headDim();
+      centroids = allocate(2L * Math.ceilDiv(count, PAGE) * PAGE * dim);
+      starts = new int[count + 1];
+      sizes = new int[count];
+      double[] c = new double[dim];
+      for (int i = 0; i <= count; i++) {
+        starts[i] = coarse ? count == 0 ? 0 : l.child(head, i) : l.start(head, i);
+      }
+      for (int i = 0; i < count; i++) {
+        sizes[i] =
+            coarse
+                ? l.start(head, starts[i + 1]) - l.start(head, starts[i])
+                : starts[i + 1] - starts[i];
+        l.centroid(coarse, head, i, c);
+        for (int j = 0; j < dim; j++) {
+          long at = centroids + 2L * ((long) (i / PAGE) * PAGE * dim + (long) j * PAGE + i % PAGE);
+          Lanes.ALL.set(Lanes.I16, at, KvCodec.half((float) c[j]));
+        }
+      }
+    }
+
+    int count() {
+      return count;
+    }
+
+    /** First token of a fine cluster, or first child of a coarse one. */
+    int start(int i) {
+      return starts[i];
+    }
+
+    /** Keys below a cluster. */
+    int size(int i) {
+      return sizes[i];
+    }
+
+    /** The tile of centroids {@code 64 i …}. */
+    long tile(int i, int dim) {
+      return centroids + 2L * i * PAGE * dim;
+    }
+  }
+}
