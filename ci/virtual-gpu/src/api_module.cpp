@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "driver.h"
+#include "mutate.h"
 
 using namespace vgpu;
 
@@ -75,6 +76,7 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
   m->ctx = c;
   try {
     m->ptx = parse_ptx(text);
+    mutate(m->ptx);
     const Profile& pr = *driver().profile;
     if (m->ptx.sm > pr.major * 10 + pr.minor) {
       say(logs, "target " + m->ptx.target + " is above this device (sm_" + std::to_string(pr.major * 10 + pr.minor) + "); GATUN_VGPU_PROFILE=h100 gives sm_90");
@@ -202,6 +204,23 @@ EXPORT CUresult cuModuleGetGlobal(CUdeviceptr* p, size_t* n, CUmodule h, const c
   if (n) *n = it->second.second;
   return CUDA_SUCCESS;
 }
+// ---- extensions for mutation tests: not part of any real driver ----
+
+// Modules loaded from now on lack the kernel's point-th barrier, fence, wait or commit, or have it loosened; null ends it.
+EXPORT void vgpuMutate(const char* kernel, unsigned point, int loosen) { mutation() = {kernel ? kernel : "", point, loosen != 0}; }
+// The synchronising instructions of a kernel that is loaded, one a line (PTX line, source line, instruction); returns the whole length.
+EXPORT size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size) {
+  std::lock_guard<std::recursive_mutex> lock(driver().mu);
+  for (Module* m : driver().modules) {
+    auto f = m->ptx.functions.find(kernel);
+    if (f == m->ptx.functions.end()) continue;
+    std::string s = sync_points(f->second);
+    if (buf && size) snprintf(buf, size, "%s", s.c_str());
+    return s.size();
+  }
+  return 0;
+}
+
 EXPORT CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* m) { API(cuModuleGetLoadingMode, false); NEED(m); *m = CU_MODULE_EAGER_LOADING; return CUDA_SUCCESS; }
 
 // A library here is a module of the current context.

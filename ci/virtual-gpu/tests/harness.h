@@ -22,6 +22,8 @@ extern "C" void vgpuLabel(const char* label);
 extern "C" unsigned long long vgpuFindings(void);
 extern "C" double vgpuSeconds(void);
 extern "C" void vgpuReadEnvironment(void);
+extern "C" void vgpuMutate(const char* kernel, unsigned point, int loosen);
+extern "C" size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size);
 
 inline int g_failures = 0, g_checks = 0;
 #define EXPECT(cond, ...)                                                        \

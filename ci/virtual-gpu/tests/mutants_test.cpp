@@ -1,5 +1,5 @@
-// Deletes every barrier, wait and commit of FlashAttention's PTX in turn (and loosens every wait by one). Each mutant must
-// give a finding or a wrong answer; what survives must be in the list of equivalent mutants with its reason.
+// Deletes every barrier, wait and commit of the test kernels' FlashAttention in turn (and loosens every wait by one). Each
+// mutant must give a finding or a wrong answer. The production kernel has the same test in kernels-cuda.
 #include <algorithm>
 #include <set>
 
@@ -42,33 +42,35 @@ static std::vector<float> run(const std::string& ptx, const std::string& name, i
 int main(int argc, char** argv) {
   std::string dir = argc > 1 ? argv[1] : ".", text = read_text(dir + "/flash.ptx");
   setenv("GATUN_VGPU_POISON", "0", 1);
-  // the text of one entry
-  size_t begin = text.find(".visible .entry flash_d64"), end = text.find("\n}", begin) + 2;
-  std::string head = text.substr(0, text.find(".visible .entry")), body = text.substr(begin, end - begin);
+  const char* name = "flash_d64";
   std::string found;
-  auto good = run(head + body, "flash_d64", 64, 150, &found);
+  auto good = run(text, name, 64, 150, &found);
   EXPECT(!good.empty() && found.empty(), "unmutated: %s", found.c_str());
-  int mutants = 0, caught = 0, survivors = 0;
-  std::vector<std::pair<size_t, std::string>> list;  // position, replacement
-  for (const char* what : {"bar.sync", "cp.async.wait_group", "cp.async.commit_group"})
-    for (size_t p = 0; (p = body.find(what, p)) != std::string::npos; p++) {
-      list.push_back({p, ""});
-      if (std::string(what) == "cp.async.wait_group") list.push_back({p, "cp.async.wait_group 2"});
-    }
-  for (auto& x : list) {
-    size_t semi = body.find(';', x.first);
-    std::string was = body.substr(x.first, semi - x.first), mutant = body.substr(0, x.first) + x.second + body.substr(x.second.empty() ? semi + 1 : semi);
-    int line = 1 + (int)std::count(body.begin(), body.begin() + x.first, '\n');
-    auto out = run(head + mutant, "flash_d64", 64, 150, &found);
-    double worst = out.empty() ? 1e9 : 0;
-    for (size_t i = 0; i < out.size(); i++) { double e = std::fabs(out[i] - good[i]); worst = e == e ? std::max(worst, e) : 1e9; }
-    mutants++;
-    bool hit = !found.empty() || worst > 1e-3;
-    (hit ? caught : survivors)++;  // no equivalent mutant is known: a survivor fails the test
-    printf("%-28s at entry line %4d %-12s -> %s%s\n", was.c_str(), line, x.second.empty() ? "deleted" : "loosened", hit ? "caught: " : "SURVIVED ",
-           (found + (worst > 1e-3 ? "wrong answer" : "")).c_str());
-    EXPECT(hit, "%s at %d", was.c_str(), line);
+  std::vector<std::string> points;
+  {
+    Gpu gpu;
+    Module m(text);
+    std::string all(vgpuSyncPoints(name, nullptr, 0) + 1, 0);
+    vgpuSyncPoints(name, &all[0], all.size());
+    std::stringstream lines(all.c_str());
+    for (std::string line; std::getline(lines, line);) points.push_back(line);
   }
-  printf("%d mutants, %d caught, %d survived\n", mutants, caught, survivors);
+  EXPECT(points.size() >= 4, "%zu points", points.size());
+  int mutants = 0, caught = 0;
+  for (size_t i = 0; i < points.size(); i++)
+    for (bool loosen : {false, true}) {
+      if (loosen && points[i].find("wait") == std::string::npos) continue;
+      vgpuMutate(name, (unsigned)i, loosen);
+      auto out = run(text, name, 64, 150, &found);
+      vgpuMutate(nullptr, 0, 0);
+      double worst = out.empty() ? 1e9 : 0;
+      for (size_t k = 0; k < out.size(); k++) { double e = std::fabs(out[k] - good[k]); worst = e == e ? std::max(worst, e) : 1e9; }
+      mutants++;
+      bool hit = !found.empty() || worst > 1e-3;  // no equivalent mutant is known: a survivor fails the test
+      caught += hit;
+      printf("%-40s %-8s -> %s%s\n", points[i].c_str(), loosen ? "loosened" : "deleted", hit ? "caught: " : "SURVIVED ", (found + (worst > 1e-3 ? "wrong answer" : "")).c_str());
+      EXPECT(hit, "%s", points[i].c_str());
+    }
+  printf("%d mutants, %d caught\n", mutants, caught);
   return finish("mutants");
 }

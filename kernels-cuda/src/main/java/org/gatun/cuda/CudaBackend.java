@@ -39,8 +39,11 @@ final class CudaBackend implements Backend {
   @Override
   public synchronized void close() {
     device.enter();
-    device.synchronize("finish running work");
-    kernels.close();
-    device.close();
+    try {
+      device.synchronize("finish running work");
+    } finally { // a lost context is given back too, so that the next one can work
+      kernels.close();
+      device.close();
+    }
   }
 }

@@ -3,9 +3,6 @@ package org.gatun.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -17,7 +14,6 @@ import org.gatun.backend.BackendOptions;
 import org.gatun.backend.Backends;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Graph;
 import org.gatun.graph.GraphBuilder;
@@ -87,22 +83,20 @@ class CudaFaultTest {
   }
 
   @Test
-  void decodingAllocatesNothingAndWaitsOncePerStep() throws Throwable {
-    Assumptions.assumeTrue(
-        NativeLibrary.CUDA.symbol("vgpuReport").isPresent(),
-        "only the virtual GPU counts driver calls");
+  void decodingAllocatesNothingAndWaitsOncePerStep() {
+    Assumptions.assumeTrue(VirtualGpu.present(), "only the virtual GPU counts driver calls");
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT);
         Program p = b.compile(attention(64), new RandomTensors(1), CompileOptions.of(LIMITS));
         Step s = p.newStep()) {
       var sequence = p.kv().sequence();
       decode(p, s, sequence);
       decode(p, s, sequence);
-      String before = calls();
+      String before = VirtualGpu.report();
       int steps = 5;
       for (int i = 0; i < steps; i++) {
         decode(p, s, sequence);
       }
-      String after = calls();
+      String after = VirtualGpu.report();
       for (String none :
           List.of(
               "cuMemAllocFromPoolAsync",
@@ -132,24 +126,5 @@ class CudaFaultTest {
   private static long count(String report, String name) {
     Matcher m = Pattern.compile("\"" + name + "\":(\\d+)").matcher(report);
     return m.find() ? Long.parseLong(m.group(1)) : 0;
-  }
-
-  /** The virtual GPU's report: it counts every driver call. */
-  private static String calls() throws Throwable {
-    var report =
-        Linker.nativeLinker()
-            .downcallHandle(
-                NativeLibrary.CUDA.symbol("vgpuReport").orElseThrow(),
-                FunctionDescriptor.of(
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS,
-                    ValueLayout.JAVA_LONG,
-                    ValueLayout.JAVA_INT));
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment text = arena.allocate(1 << 20);
-      long n = (long) report.invokeExact(text, text.byteSize(), 0);
-      assertThat(n).isLessThan(text.byteSize());
-      return text.getString(0);
-    }
   }
 }

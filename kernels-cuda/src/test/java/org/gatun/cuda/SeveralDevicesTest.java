@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
-import org.gatun.bindings.NativeLibrary;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,7 +35,7 @@ class SeveralDevicesTest {
   void device() {
     Gpu.require();
     Assumptions.assumeTrue(
-        NativeLibrary.CUDA.symbol("vgpuReport").isPresent() && Files.isRegularFile(PTX),
+        VirtualGpu.present() && Files.isRegularFile(PTX),
         "needs the virtual GPU and its test kernels: ci/virtual-gpu/test builds them");
   }
 
