@@ -31,8 +31,10 @@ struct Step {
 
 enum RowField { TOKEN = 0, SEQUENCE = 1, POSITION = 2, SLOT = 3 };
 enum LogitField { LOGIT_ROW = 0, TEMPERATURE = 1, TOP_K = 2, TOP_P = 3, MIN_P = 4, UNIFORM = 5 };
-enum SequenceField { ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5, POSITIONS = 6,
-                     PREFIX = 7, COARSE = 8, FINE = 9, FRESH = 10 };
+enum SequenceField {
+  ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5, POSITIONS = 6, PREFIX = 7, COARSE = 8,
+  FINE = 9, FRESH = 10
+};
 enum MaskKind { CAUSAL = 0, FULL = 1, EXPLICIT = 2 };
 
 // What one row sees of its sequence: the definition is Step.visible.
@@ -51,7 +53,7 @@ struct Sight {
     isExplicit = kind == EXPLICIT;
     explicitBits = s.d + s.maskBase + s.seq(MASK_OFFSET, seq) + i * ((count + 31) / 32);
     slotPositions = at < 0 ? nullptr : s.d + s.positionBase + at;
-    position = s.row(POSITION, r);
+    position = s.row(slotPositions ? POSITION : SLOT, r);  // without a list, distances are those of slots
     window = windowSize;
   }
 

@@ -16,6 +16,9 @@ struct Kv {
   }
 };
 
+// Half precision that saturates: an infinity would turn every score of a sequence into NaN. A NaN stays one.
+__device__ inline __half saturated(float x) { return __float2half_rn(fabsf(x) > 65504.0f ? copysignf(65504.0f, x) : x); }
+
 // Eight consecutive elements of a slot; i is a multiple of 8 and so is dim.
 template <int FORMAT>
 __device__ inline void load8(const uint8_t* data, const float* scale, size_t slot, int dim, int i, float out[8]) {

@@ -42,6 +42,11 @@ final class Args {
     return this;
   }
 
+  /** The value of the newest parameter: see {@link #value}. */
+  MemorySegment last() {
+    return values.getLast();
+  }
+
   /**
    * The value of parameter {@code i}: a launch may change it, since the driver copies parameters at
    * the call.

@@ -4,16 +4,21 @@ import static org.gatun.bindings.cuda.cuda_h.cuFuncSetAttribute;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 import java.util.Set;
+import java.util.function.IntUnaryOperator;
 import org.gatun.attention.AttentionPlan;
+import org.gatun.attention.AttentionPlan.BlockTopK;
+import org.gatun.attention.AttentionPlan.Squeezed;
+import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvStore;
 import org.gatun.backend.BackendException;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Node;
-import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.Rope;
+import org.jspecify.annotations.Nullable;
 
 /**
  * KV append and attention. Sequences that bring few rows are split over their keys, with as many
@@ -34,6 +39,8 @@ final class AttentionWork {
 
   private final Lowering lowering;
   private final long[] partial = new long[2];
+  private final @Nullable TopKWork topK;
+  private final @Nullable SqueezedWork squeezed;
 
   AttentionWork(Lowering lowering, DevicePool pool, Graph graph) {
     this.lowering = lowering;
@@ -58,6 +65,16 @@ final class AttentionWork {
       partial[0] = pool.allocate(outputs * 4, "attention splits");
       partial[1] = pool.allocate(heads * 8, "attention splits");
     }
+    topK = has(graph, BlockTopK.class) ? new TopKWork(lowering, this, pool, graph) : null;
+    squeezed =
+        has(graph, Squeezed.class) && lowering.kv().prefixPlanes().any()
+            ? new SqueezedWork(lowering, this, pool, graph)
+            : null;
+  }
+
+  private static boolean has(Graph graph, Class<? extends AttentionPlan> plan) {
+    return graph.nodes().stream()
+        .anyMatch(n -> n.op() instanceof Attention a && plan.isInstance(a.plan()));
   }
 
   Work.Body append(Node n, KvAppend k) {
@@ -90,49 +107,85 @@ final class AttentionWork {
   }
 
   Work.Body attend(Node n, Attention a) {
-    if (!(a.plan() instanceof AttentionPlan.Dense)) {
-      throw new BackendException(
-          "cuda has no attention plan " + a.plan() + "; use --attention dense");
-    }
     if (a.headDim() % 8 != 0 || a.headDim() > 256) {
       throw new BackendException(
           "cuda has no attention of head dim "
               + a.headDim()
               + ": multiples of 8 up to 256 are supported");
     }
+    return switch (a.plan()) {
+      case AttentionPlan.Dense d -> dense(n, a);
+      case Squeezed p ->
+          squeezed == null ? dense(n, a) : squeezed.attend(n, a, p); // no prefix can be there
+      case BlockTopK p -> Objects.requireNonNull(topK).attend(n, a, p);
+    };
+  }
+
+  private Work.Body dense(Node n, Attention a) {
+    boolean tiles = FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
+    Work.Body few =
+        split(
+            n,
+            a,
+            "attention",
+            "attend_",
+            lowering.args(),
+            tiles ? FEW : Integer.MAX_VALUE,
+            pages -> a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages);
+    if (!tiles) {
+      return few;
+    }
+    Work.Body many = flash(n, a);
+    return s -> {
+      if (s.rows() > FEW) {
+        many.launch(s);
+      }
+      few.launch(s);
+    };
+  }
+
+  /**
+   * Rows split over their keys, and the merge.
+   *
+   * @param module where the kernels {@code attend… 1, 2, 4, 8} are
+   * @param args parameters up to the plan's own
+   * @param few rows of sequences that bring more are another kernel's
+   * @param tiles most tiles of 64 keys that a row reads, by the pages of the longest sequence
+   */
+  Work.Body split(
+      Node n,
+      Attention a,
+      String module,
+      String kernel,
+      Args args,
+      int few,
+      IntUnaryOperator tiles) {
     DeviceKv.Layer layer = lowering.kv().layer(a.layer());
-    Value q = n.in().getFirst();
     long out = lowering.at(n.out().get(0));
     long lse = a.lse() ? lowering.at(n.out().get(1)) : 0;
     int group = headsPerBlock(a);
     int chunks = a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), group);
     Args main =
         layer
-            .into(lowering.args().p(lowering.at(q)))
+            .into(args.p(lowering.at(n.in().getFirst())))
             .i(a.heads())
             .f(a.scale())
             .i(a.window())
-            .f(a.softCap());
-    boolean tiles = FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
-    int few = tiles ? FEW : Integer.MAX_VALUE;
-    main.i(few, 1).struct(partial).p(out).p(lse);
-    MemorySegment mainSplits = main.value(8);
-    MemorySegment mainArgs = main.pointers();
-    Args merge = lowering.args().i(a.heads(), a.headDim(), few, 1).struct(partial).p(out).p(lse);
-    MemorySegment mergeSplits = merge.value(4);
-    MemorySegment mergeArgs = merge.pointers();
-    MemorySegment attend =
-        lowering.kernels().function(lowering.options().kvCodec(), "attend_" + group);
-    MemorySegment combine = lowering.kernels().function(lowering.options().kvCodec(), "combine");
+            .f(a.softCap())
+            .i(few, 1);
+    MemorySegment mainSplits = main.last();
+    MemorySegment mainArgs = main.struct(partial).p(out).p(lse).pointers();
+    Args merge = lowering.args().i(a.heads(), a.headDim(), few, 1);
+    MemorySegment mergeSplits = merge.last();
+    MemorySegment mergeArgs = merge.struct(partial).p(out).p(lse).pointers();
+    KvCodec codec = lowering.options().kvCodec();
+    MemorySegment attend = lowering.kernels().function(module + "_" + codec, kernel + group);
+    MemorySegment combine = lowering.kernels().function(codec, "combine");
     int threadGroups = THREADS / (a.headDim() / 2);
     int qDim = Math.ceilDiv(a.headDim(), 64) * 64;
     int shared = 4 * (group * (qDim + PAGE + 4) + (threadGroups - 1) * group * a.headDim());
-    Work.Body many = tiles ? flash(n, a, layer, q, out, lse) : s -> {};
     return s -> {
-      if (s.rows() > FEW) {
-        many.launch(s);
-      }
-      int splits = splits(a, s.rows(), s.pages());
+      int splits = splits(a, s.rows(), tiles.applyAsInt(s.pages()));
       mainSplits.set(ValueLayout.JAVA_INT, 0, splits);
       lowering.launch(attend, chunks, s.rows(), splits, THREADS, shared, mainArgs, n);
       if (splits > 1) {
@@ -142,7 +195,7 @@ final class AttentionWork {
     };
   }
 
-  private Work.Body flash(Node n, Attention a, DeviceKv.Layer layer, Value q, long out, long lse) {
+  private Work.Body flash(Node n, Attention a) {
     MemorySegment f =
         lowering.kernels().function(lowering.options().kvCodec(), "flash_" + a.headDim());
     int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
@@ -150,15 +203,17 @@ final class AttentionWork {
         cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared),
         "take " + shared + " bytes of shared memory");
     MemorySegment p =
-        layer
-            .into(lowering.args().p(lowering.at(q)))
+        lowering
+            .kv()
+            .layer(a.layer())
+            .into(lowering.args().p(lowering.at(n.in().getFirst())))
             .i(a.heads())
             .f(a.scale())
             .i(a.window())
             .f(a.softCap())
             .i(FEW + 1)
-            .p(out)
-            .p(lse)
+            .p(lowering.at(n.out().get(0)))
+            .p(a.lse() ? lowering.at(n.out().get(1)) : 0)
             .pointers();
     int sequences = lowering.options().limits().sequences();
     return s ->
@@ -179,13 +234,12 @@ final class AttentionWork {
     return perKv >= 5 ? 8 : perKv >= 3 ? 4 : perKv;
   }
 
-  /** As many splits as give two blocks per multiprocessor, each with at least two pages to read. */
-  private int splits(Attention a, int rows, int pages) {
+  /** As many splits as give two blocks per multiprocessor, each with at least two tiles to read. */
+  private int splits(Attention a, int rows, int tiles) {
     int blocks = rows * a.kvHeads() * Math.ceilDiv(a.heads() / a.kvHeads(), headsPerBlock(a));
-    int visible = a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages;
     return Math.clamp(
         Math.ceilDiv(2L * lowering.device().multiprocessors(), blocks),
         1,
-        Math.clamp(visible / 2, 1, MAX_SPLITS));
+        Math.clamp(tiles / 2, 1, MAX_SPLITS));
   }
 }

@@ -110,7 +110,7 @@ final class CudaProgram implements Program {
     this.staging = staging;
     this.collectives = collectives;
     weights = new DeviceWeights(graph, source, pool, staging, options.progress());
-    pages = new DeviceKv(graph, options.kvPages(), options.kvCodec(), device, pool, kernels, arena);
+    pages = new DeviceKv(graph, options, device, pool, staging, kernels, arena);
     kv = new KvCache(pages);
     plan = MemoryPlan.of(graph, options.limits(), ALIGNMENT);
     activations = pool.allocate(plan.bytes(), "the activations");

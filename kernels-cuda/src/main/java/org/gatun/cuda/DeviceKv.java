@@ -6,10 +6,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixData;
+import org.gatun.backend.CompileOptions;
 import org.gatun.graph.Graph;
+import org.gatun.graph.op.Attention;
 
 /**
  * The KV pages on the device: per layer K, V and, for INT8, their scales. Layout: {@code kv.cuh}.
@@ -17,8 +21,20 @@ import org.gatun.graph.Graph;
 final class DeviceKv implements KvStore {
   private static final int COPY_THREADS = 64;
 
-  /** One layer's pages: the kernels' {@code Kv}. */
-  record Layer(KvLayer shape, long[] planes) {
+  /**
+   * One layer's pages: the kernels' {@code Kv}.
+   *
+   * @param means where block top-k keeps means of keys, fine and coarse; zeros in other layers
+   */
+  record Layer(KvLayer shape, long[] planes, long[] means) {
+    long fineBytes() {
+      return 8L * shape.width();
+    }
+
+    long coarseBytes() {
+      return 2L * shape.width();
+    }
+
     Args into(Args args) {
       return args.struct(planes, shape.kvHeads(), shape.headDim());
     }
@@ -31,21 +47,24 @@ final class DeviceKv implements KvStore {
   private final Map<Integer, Layer> layers = new HashMap<>();
   private final Map<Integer, Copy> copies = new HashMap<>();
   private final MemorySegment copyKernel;
+  private final DevicePrefixes prefixes;
   private long bytes;
 
   DeviceKv(
       Graph graph,
-      int pages,
-      KvCodec codec,
+      CompileOptions options,
       CudaDevice device,
       DevicePool pool,
+      Staging staging,
       Kernels kernels,
       Arena arena) {
+    int pages = options.kvPages();
+    KvCodec codec = options.kvCodec();
     this.device = device;
     this.pages = pages;
     for (KvLayer k : graph.kv()) {
       long heads = (long) pages * k.kvHeads() * PAGE_SLOTS;
-      long elements = heads * k.headDim() * elementBytes(codec);
+      long elements = heads * k.headDim() * codec.elementBytes();
       long scales = codec == KvCodec.INT8 ? heads * 4 : 0;
       long[] planes = new long[4];
       String what = "the KV pages of layer " + k.layer();
@@ -56,20 +75,46 @@ final class DeviceKv implements KvStore {
         planes[3] = pool.allocate(scales, what);
       }
       bytes += 2 * (elements + scales);
-      Layer layer = new Layer(k, planes);
+      long[] means = new long[2];
+      if (hasMeans(graph, k)) {
+        long before = pool.bytes();
+        means[0] = pool.allocate(8L * pages * k.width(), what);
+        means[1] = pool.allocate(2L * pages * k.width(), what);
+        bytes += pool.bytes() - before;
+      }
+      Layer layer = new Layer(k, planes, means);
       layers.put(k.layer(), layer);
       Args args = layer.into(new Args(arena)).i(0, 0, 0, 0, 0);
       copies.put(k.layer(), new Copy(layer, args, args.pointers()));
     }
+    prefixes = new DevicePrefixes(graph, options.prefixes(), codec, pool, staging);
+    bytes += prefixes.bytes();
     copyKernel = graph.kv().isEmpty() ? MemorySegment.NULL : kernels.function(codec, "kv_copy");
   }
 
-  private static int elementBytes(KvCodec codec) {
-    return switch (codec) {
-      case F32 -> 4;
-      case F16 -> 2;
-      case INT8 -> 1;
-    };
+  private static boolean hasMeans(Graph graph, KvLayer k) {
+    return graph.nodes().stream()
+        .anyMatch(
+            n ->
+                n.op() instanceof Attention a
+                    && a.layer() == k.layer()
+                    && a.plan() instanceof AttentionPlan.BlockTopK);
+  }
+
+  /** The planes of clustered prefixes. */
+  DevicePrefixes prefixPlanes() {
+    return prefixes;
+  }
+
+  @Override
+  public int prefixes() {
+    return prefixes.count();
+  }
+
+  @Override
+  public void loadPrefix(int id, PrefixData data) {
+    device.enter();
+    prefixes.load(id, data);
   }
 
   /** The layer of this number. */
@@ -113,6 +158,19 @@ final class DeviceKv implements KvStore {
               c.pointers(),
               MemorySegment.NULL),
           "copy KV slots");
+      if (c.layer().means()[0] != 0 && srcPage != dstPage && srcSlot == 0 && dstSlot == 0) {
+        copyMeans(c.layer(), srcPage, dstPage); // a page of its own; other edits are derived anew
+      }
+    }
+  }
+
+  private void copyMeans(Layer l, int from, int to) {
+    long[] sizes = {l.fineBytes(), l.coarseBytes()};
+    for (int i = 0; i < sizes.length; i++) {
+      long n = sizes[i];
+      Cuda.check(
+          cuMemcpyDtoDAsync_v2(l.means()[i] + to * n, l.means()[i] + from * n, n, device.stream()),
+          "copy the means of a page");
     }
   }
 }

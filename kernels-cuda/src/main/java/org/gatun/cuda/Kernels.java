@@ -47,6 +47,11 @@ final class Kernels implements AutoCloseable {
     return function("attention_" + codec, name);
   }
 
+  /** A kernel of attention plans over KV pages of this codec. */
+  MemorySegment plan(KvCodec codec, String name) {
+    return function("plans_" + codec, name);
+  }
+
   private MemorySegment find(String module, String name) {
     MemorySegment loaded = modules.computeIfAbsent(module, Kernels::load);
     try (Arena arena = Arena.ofConfined()) {
