@@ -216,3 +216,10 @@ KERNEL all_gather_bulk(Step step, int rowField, Group g, const float* x, float* 
   __syncthreads();
   if (threadIdx.x == 0) g.bulkPieces()[blockIdx.x] = piece;
 }
+
+// grid (column blocks, rows, ranks): what NCCL's all-gather put behind each other, [ranks, shapeRows, cols], side by side.
+KERNEL place_columns(Step step, int rowField, const float* x, float* y, int cols, int ranks, int shapeRows) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y, rank = blockIdx.z;
+  if (row >= step.count(rowField) || i >= cols) return;
+  y[((size_t)row * ranks + rank) * cols + i] = x[((size_t)rank * shapeRows + row) * cols + i];
+}

@@ -5,4 +5,6 @@ module org.gatun.cuda {
 
   provides org.gatun.backend.BackendProvider with
       org.gatun.cuda.CudaBackendProvider;
+  provides org.gatun.parallel.CommunicatorProvider with
+      org.gatun.cuda.NcclProvider;
 }

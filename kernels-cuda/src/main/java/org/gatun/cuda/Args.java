@@ -55,6 +55,11 @@ final class Args {
     return values.get(i);
   }
 
+  /** Parameters so far. */
+  int size() {
+    return values.size();
+  }
+
   /** The array of pointers to values. */
   MemorySegment pointers() {
     MemorySegment p = arena.allocate(ValueLayout.ADDRESS, values.size());

@@ -103,6 +103,15 @@ final class CudaDevice implements AutoCloseable {
     return device;
   }
 
+  /** The device's identity, which no other has: 16 bytes. */
+  byte[] uuid() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(16);
+      Cuda.check(cuDeviceGetUuid_v2(bytes, device), "read the device's identity");
+      return bytes.toArray(ValueLayout.JAVA_BYTE);
+    }
+  }
+
   MemorySegment context() {
     return context;
   }

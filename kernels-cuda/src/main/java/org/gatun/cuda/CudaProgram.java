@@ -73,7 +73,7 @@ final class CudaProgram implements Program {
     try {
       pool = new DevicePool(device);
       staging = new Staging(device, STAGING_BYTES);
-      collectives = new Collectives(device, kernels, staging, options.communicator());
+      collectives = Collectives.of(device, kernels, pool, staging, options.communicator());
       return new CudaProgram(
           device, kernels, graph, weights, options, arena, pool, staging, collectives);
     } catch (RuntimeException | Error e) {
@@ -237,8 +237,7 @@ final class CudaProgram implements Program {
           at += bytes(v, options.limits().rows(), options.limits().logitRows());
         }
       }
-      device.synchronize("run a step of " + rows + " rows");
-      collectives.check();
+      collectives.finish("run a step of " + rows + " rows");
       if (profiler != null) {
         profiler.collect();
       }

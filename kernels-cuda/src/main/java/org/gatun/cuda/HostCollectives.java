@@ -4,7 +4,9 @@ import static org.gatun.bindings.cuda.cuda_h.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.gatun.graph.Node;
 import org.gatun.graph.Value;
+import org.gatun.graph.op.AllGather;
 import org.gatun.parallel.Columns;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.ReduceType;
@@ -13,7 +15,7 @@ import org.gatun.parallel.ReduceType;
  * Collectives through host memory: what devices without peer access have. Such a program is not
  * captured, as each of them waits for the device in the middle of a step.
  */
-final class HostCollectives {
+final class HostCollectives implements Collectives {
   private final CudaDevice device;
   private final Staging staging;
   private final Communicator group;
@@ -24,8 +26,21 @@ final class HostCollectives {
     this.group = group;
   }
 
-  Work.Body allReduce(Value x, Value y, Lowering lowering) {
-    MemorySegment host = Arena.ofAuto().allocate(limit(x, lowering), 64);
+  @Override
+  public boolean throughHost() {
+    return true;
+  }
+
+  @Override
+  public void finish(String what) {
+    device.synchronize(what);
+  }
+
+  @Override
+  public Work.Body allReduce(Node n, Lowering lowering) {
+    Value x = n.in().getFirst();
+    Value y = n.out().getFirst();
+    MemorySegment host = Arena.ofAuto().allocate(lowering.limit(x), 64);
     return s -> {
       MemorySegment rows = host.asSlice(0, 4L * s.rows(x.rows()) * x.cols());
       download(rows, lowering.at(x));
@@ -34,11 +49,14 @@ final class HostCollectives {
     };
   }
 
-  Work.Body allGather(Value x, Value y, Lowering lowering) {
+  @Override
+  public Work.Body allGather(Node n, AllGather op, Lowering lowering) {
+    Value x = n.in().getFirst();
+    Value y = n.out().getFirst();
     int ranks = group.worldSize();
-    MemorySegment in = Arena.ofAuto().allocate(limit(x, lowering), 64);
-    MemorySegment out = Arena.ofAuto().allocate(ranks * limit(x, lowering), 64);
-    MemorySegment scratch = Arena.ofAuto().allocate(ranks * limit(x, lowering), 64);
+    MemorySegment in = Arena.ofAuto().allocate(lowering.limit(x), 64);
+    MemorySegment out = Arena.ofAuto().allocate(ranks * lowering.limit(x), 64);
+    MemorySegment scratch = Arena.ofAuto().allocate(ranks * lowering.limit(x), 64);
     return s -> {
       int rows = s.rows(x.rows());
       long bytes = 4L * rows * x.cols();
@@ -52,10 +70,5 @@ final class HostCollectives {
     Cuda.check(
         cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download a partial sum");
     device.synchronize("run the step up to a collective");
-  }
-
-  private static long limit(Value x, Lowering lowering) {
-    var limits = lowering.options().limits();
-    return 4L * x.rows().at(limits.rows(), limits.logitRows()) * x.cols();
   }
 }

@@ -250,6 +250,12 @@ final class Lowering {
     return activations + plan.offset(v);
   }
 
+  /** Most bytes an activation takes. */
+  long limit(Value v) {
+    StepLimits limits = options.limits();
+    return 4L * v.rows().at(limits.rows(), limits.logitRows()) * v.cols();
+  }
+
   /** How a kernel learns a row count: {@code Step.count} in {@code common.cuh}. */
   int field(Dim rows) {
     return switch (rows) {

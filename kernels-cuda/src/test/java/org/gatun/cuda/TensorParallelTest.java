@@ -3,11 +3,15 @@ package org.gatun.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.gatun.backend.BackendException;
+import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.golden.RanksText;
@@ -69,6 +73,41 @@ class TensorParallelTest {
         .isInstanceOf(BackendException.class)
         .hasMessageStartingWith("no CUDA device 77")
         .hasMessageNotContaining("\n");
+  }
+
+  @Test
+  void theLauncherStartsRanksAsThreadsAndPrintsTheSameText() throws Exception {
+    String whole = gatun("run", "--backend", "cuda");
+    assertThat(gatun("launch", "--tp", "2", "--backend", "cuda", "--", "run"))
+        .isEqualTo(whole)
+        .isNotBlank();
+    assertThat(gatun("launch", "--tp", "2", "--devices", "3,1", "--", "run", "--backend", "cuda"))
+        .isEqualTo(whole);
+  }
+
+  /** Standard output of a command line in a process of its own. */
+  private static String gatun(String... args) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:TieredStopAtLevel=1"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "org.gatun.cli.Main"));
+    command.addAll(List.of(args));
+    command.addAll(List.of("-m", TINY.resolve("llama/model.gguf").toString()));
+    command.addAll(List.of("-p", "Once upon a time", "--raw", "--temp", "0", "-n", "5"));
+    command.addAll(List.of("-c", "64", "--kv", "f32"));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectError(Redirect.INHERIT);
+    NativeLibrary.Status cuda = NativeLibrary.CUDA.load();
+    builder
+        .environment()
+        .put(
+            NativeLibrary.CUDA.environmentVariable(),
+            ((NativeLibrary.Status.Loaded) cuda).path().toString());
+    Process p = builder.start();
+    p.getOutputStream().close();
+    String out = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(p.waitFor()).as("exit code of %s", String.join(" ", args)).isZero();
+    return out;
   }
 
   @Test
