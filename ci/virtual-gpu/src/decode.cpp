@@ -330,7 +330,7 @@ void Decoder::body(const Function& fn) {
   for (auto& v : fn.vars) {
     if (v.space != Space::Local && v.space != Space::Param) continue;
     auto it = locals.find(v.name);
-    if (it != locals.end() && it->second.size >= v.size) continue;
+    if (it != locals.end() && it->second.size >= v.size && it->second.align >= v.align) continue;
     Var c = v;
     c.space = Space::Local;
     if (v.size > (1u << 20)) throw PtxError(fn.line, "local variable " + v.name + " is too large");

@@ -56,6 +56,8 @@ struct Register {
   }
 };
 
+void opcode_emit_branch(Ctx& c);  // bra to op.x, which the caller sets later
+
 class Decoder {
  public:
   Decoder(const PtxModule& m, const Function& f, const SymbolTable& s);
@@ -94,6 +96,8 @@ class Decoder {
   Rw cur;
 
   void body(const Function& fn);
+  void call(Ctx& c);  // expands a device function (ops_call.cpp)
+  std::vector<const Function*> calls;  // being expanded, outermost first
   void layout_shared();
 
  private:

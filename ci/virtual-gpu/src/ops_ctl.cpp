@@ -126,6 +126,8 @@ void decode_barrier(Ctx& c) {
 }
 }  // namespace
 
+void opcode_emit_branch(Ctx& c) { c.emit(bra, Cls::Branch); }
+
 static Register r_bra({"bra"}, [](Ctx& c) {
   c.has("uni");
   c.args(1);

@@ -19,22 +19,24 @@ struct Row {
 };
 static std::vector<Row> rows() {
   std::vector<Row> v;
-  auto all = [&](bool store, const char* s, char space, bool vectors) {
+  auto all = [&](bool store, const std::string& s, char space, bool vectors) {
     for (const Type& t : kTypes)
       for (u32 n : {1u, 2u, 4u})
         if (n * t.bytes <= 16 && (vectors || n == 1)) v.push_back({store, s, space, t, n});
   };
   for (auto s : {"ld.global", "ld.global.nc", "ld"}) all(false, s, 'g', true);
-  for (auto s : {"ld.volatile.global", "ld.relaxed.gpu.global", "ld.relaxed.sys.global", "ld.acquire.gpu.global", "ld.acquire.sys.global", "ld.acquire.gpu", "ld.acquire.sys", "ld.volatile"})
-    all(false, s, 'g', false);
+  for (std::string s : {"volatile", "relaxed.cta", "relaxed.gpu", "relaxed.sys", "acquire.cta", "acquire.gpu", "acquire.sys"})
+    for (const char* g : {".global", ""}) all(false, "ld." + s + g, 'g', true);
+  for (auto s : {"ld.global.cg", "ld.global.cs", "ld.global.ca", "ld.global.lu", "ld.global.cv", "ld.global.nc.L1::no_allocate", "ld.global.L1::no_allocate", "ld.global.L1::evict_last"}) all(false, s, 'g', true);
   all(false, "ld", 'S', true);
-  all(false, "ld.shared", 's', true), all(false, "ld.volatile.shared", 's', false);
+  all(false, "ld.shared", 's', true), all(false, "ld.volatile.shared", 's', true);
   all(false, "ld.local", 'l', true), all(false, "ld.const", 'c', true), all(false, "ld.param", 'p', true);
   for (auto s : {"st.global", "st"}) all(true, s, 'g', true);
-  for (auto s : {"st.volatile.global", "st.relaxed.gpu.global", "st.relaxed.sys.global", "st.release.gpu.global", "st.release.sys.global", "st.release.gpu", "st.release.sys", "st.volatile"})
-    all(true, s, 'g', false);
+  for (std::string s : {"volatile", "relaxed.cta", "relaxed.gpu", "relaxed.sys", "release.cta", "release.gpu", "release.sys"})
+    for (const char* g : {".global", ""}) all(true, "st." + s + g, 'g', true);
+  for (auto s : {"st.global.cg", "st.global.cs", "st.global.wb", "st.global.wt", "st.global.L1::no_allocate"}) all(true, s, 'g', true);
   all(true, "st", 'S', true);
-  all(true, "st.shared", 's', true), all(true, "st.volatile.shared", 's', false);
+  all(true, "st.shared", 's', true), all(true, "st.volatile.shared", 's', true);
   all(true, "st.local", 'l', true);
   return v;
 }

@@ -284,7 +284,9 @@ static void synonyms() {
   like("add.u32", "add.s32"), like("sub.u32", "sub.s32"), like("sub.u64", "sub.s64"), like("mul.lo.u32", "mul.lo.s32"), like("mad.lo.u32", "mad.lo.s32"), like("add.u16", "add.s16");
   like("setp.eq.s64", "setp.eq.b64"), like("setp.ne.s64", "setp.ne.b64"), like("setp.eq.u32", "setp.eq.s32"), like("selp.f32", "selp.b32"), like("selp.u32", "selp.b32"), like("selp.s32", "selp.b32");
   like("selp.f64", "selp.b64"), like("selp.u64", "selp.b64"), like("mov.f32", "mov.b32"), like("mov.u32", "mov.b32"), like("mov.s32", "mov.b32"), like("mov.u64", "mov.b64"), like("mov.f64", "mov.b64");
-  like("mov.u16", "mov.b16");
+  like("mov.u16", "mov.b16"), like("mov.s16", "mov.b16"), like("mov.s64", "mov.b64"), like("selp.u16", "selp.b16"), like("selp.s16", "selp.b16"), like("selp.s64", "selp.b64");
+  like("sub.u16", "sub.s16");
+  like("setp.eq.u16", "setp.eq.s16"), like("setp.ne.u16", "setp.ne.s16"), like("setp.eq.b16", "setp.eq.s16");
 }
 static void more() {
   add("and.b16", "bb", "b", R((u16)(a & b)));
@@ -300,6 +302,14 @@ static void more() {
   add("max.s16", "bb", "b", R((u16)std::max(as<i16>(a), as<i16>(b))));
   add("shr.u64", "dr", "d", R((u32)b > 63 ? 0 : a >> (u32)b));
   add("shl.b16", "br", "b", R((u32)b > 15 ? 0 : (u16)(a << (u32)b)));
+  add("selp.b16", "bbp", "b", R(c & 1 ? (u16)a : (u16)b));
+  add("min.u16", "bb", "b", R(std::min((u16)a, (u16)b))), add("max.u16", "bb", "b", R(std::max((u16)a, (u16)b)));
+  add("mul.lo.u16", "bb", "b", R((u16)(a * b))), add("mad.lo.s16", "bbb", "b", R((u16)(a * b + c))), add("mad.lo.u16", "bbb", "b", R((u16)(a * b + c)));
+  add("mad.wide.s16", "bbr", "r", R((u32)((i32)as<i16>(a) * as<i16>(b)) + (u32)c)), add("mad.wide.u16", "bbr", "r", R((u32)(u16)a * (u16)b + (u32)c));
+  add("mad.hi.u32", "rrr", "r", R((u32)(((u64)(u32)a * (u32)b >> 32) + c))), add("mad.lo.u64", "ddd", "d", R(a * b + c));
+  add("rem.s64", "dd", "d", R((u64)(i64)((__int128)(i64)a % (i64)b)), 'x', 0, "", false);
+  add("shf.l.clamp.b32", "rrr", "r", R((u32)(((u64)(u32)b << 32 | (u32)a) << std::min((u32)c, 32u) >> 32)));
+  add("sad.s32", "rrr", "r", R((u32)(as<i32>(a) > as<i32>(b) ? a - b + c : b - a + c)));
   add("neg.s64", "d", "d", R(0 - a)), add("neg.s16", "b", "b", R((u16)(0 - a))), add("abs.s16", "b", "b", R((u16)(as<i16>(a) < 0 ? 0 - a : a)));
   add("neg.f64", "d", "d", R(a ^ 1ull << 63)), add("abs.f64", "d", "d", R(a & ~(1ull << 63)));
   add("sub.s16", "bb", "b", R((u16)(a - b)));
@@ -353,6 +363,8 @@ static void more() {
   CMP("ge.f32", float, "rr", x >= y); CMP("gt.f32", float, "rr", x > y); CMP("le.f32", float, "rr", x <= y); CMP("leu.f32", float, "rr", !(x > y)); CMP("equ.f32", float, "rr", !(x < y || x > y));
   CMP("lt.f64", double, "dd", x < y); CMP("gt.f64", double, "dd", x > y); CMP("le.f64", double, "dd", x <= y); CMP("eq.f64", double, "dd", x == y); CMP("neu.f64", double, "dd", !(x == y)); CMP("geu.f64", double, "dd", !(x < y));
   CMP("gtu.f64", double, "dd", !(x <= y)); CMP("ltu.f64", double, "dd", !(x >= y));
+  CMP("lt.u16", u16, "bb", x < y); CMP("ge.u16", u16, "bb", x >= y); CMP("gt.u16", u16, "bb", x > y); CMP("le.u16", u16, "bb", x <= y);
+  CMP("gt.s16", i16, "bb", x > y); CMP("ge.s16", i16, "bb", x >= y); CMP("le.s16", i16, "bb", x <= y);
   CMP("ne.u32", u32, "rr", x != y); CMP("eq.u64", u64, "dd", x == y); CMP("ne.u64", u64, "dd", x != y);
 }
 
