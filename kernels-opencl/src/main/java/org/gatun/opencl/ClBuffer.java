@@ -46,10 +46,7 @@ final class ClBuffer implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      if (owner) {
-        context.freed(size);
-      }
-      context.released(clReleaseMemObject(handle), "freeing a buffer");
+      context.free(handle, owner ? size : 0);
     }
   }
 }

@@ -5,6 +5,8 @@ import static org.gatun.bindings.opencl.opencl_h.*;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -13,9 +15,17 @@ final class ClContext implements AutoCloseable {
   /** Objects of all contexts of this process that were created and not yet released. */
   private static final AtomicInteger LIVE = new AtomicInteger();
 
+  /**
+   * For checkers such as Oclgrind ({@code -Dgatun.opencl.checked=true}): each value has a buffer of
+   * its own and of its exact size, and no buffer is freed before its context, so that an access
+   * beyond a value shows, and no address inherits what a checker remembers of an earlier buffer.
+   */
+  static final boolean CHECKED = Boolean.getBoolean("gatun.opencl.checked");
+
   private final ClDevice device;
   private final MemorySegment handle;
   private final AtomicLong bytes = new AtomicLong();
+  private final Queue<MemorySegment> kept = new ConcurrentLinkedQueue<>();
 
   ClContext(ClDevice device) {
     this.device = device;
@@ -61,7 +71,7 @@ final class ClContext implements AutoCloseable {
 
   /** A read-write buffer; {@code what} names it in errors. */
   ClBuffer buffer(String what, long size) {
-    long padded = Math.max(64, size);
+    long padded = Math.max(CHECKED ? 4 : 64, size);
     if (padded > device.maxAllocBytes()) {
       throw new org.gatun.backend.BackendException(
           what
@@ -83,12 +93,19 @@ final class ClContext implements AutoCloseable {
     }
   }
 
-  void freed(long size) {
+  /** Releases a buffer; {@code size} is zero for a slice. */
+  void free(MemorySegment buffer, long size) {
     bytes.addAndGet(-size);
+    if (CHECKED) {
+      kept.add(buffer);
+    } else {
+      released(clReleaseMemObject(buffer), "freeing a buffer");
+    }
   }
 
   @Override
   public void close() {
+    kept.forEach(b -> released(clReleaseMemObject(b), "freeing a buffer"));
     released(clReleaseContext(handle), "releasing a context");
   }
 }

@@ -48,7 +48,7 @@ final class KvPool implements KvStore, AutoCloseable {
         ClBuffer values = context.buffer("values of layer " + k.layer(), size);
         layers.put(k.layer(), new Layer(keys, values, k.kvHeads(), k.headDim(), copy));
         bytes += 2 * size;
-        if (options.poison() && !Boolean.getBoolean("gatun.opencl.separate")) {
+        if (options.poison() && !ClContext.CHECKED) {
           int nan = codec == KvCodec.F16 ? 0x7e007e00 : 0x7fc00000;
           queue.fill(keys, nan);
           queue.fill(values, nan);

@@ -30,12 +30,6 @@ final class OpenClProgram implements Program, Lowering.Operands {
   /** At least CL_DEVICE_MEM_BASE_ADDR_ALIGN of every known device (in bytes). */
   private static final int ALIGNMENT = 512;
 
-  /**
-   * A buffer of its own per value, in place of slices of one arena: checkers then see an access
-   * beyond a value, and an element that was never written.
-   */
-  private static final boolean SEPARATE = Boolean.getBoolean("gatun.opencl.separate");
-
   private record Recorded(Node node, List<Launch> launches, @Nullable Timer timer) {}
 
   private final ClContext context;
@@ -157,7 +151,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
 
   @Override
   public ClBuffer activation(Value v) {
-    if (SEPARATE) {
+    if (ClContext.CHECKED) {
       return separate.computeIfAbsent(v, k -> own(context.buffer(v.name(), maxBytes(v))));
     }
     long offset = plan.offset(v);
@@ -229,7 +223,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
     }
     step.seal();
     try {
-      if (options.poison() && !SEPARATE) {
+      if (options.poison() && !ClContext.CHECKED) {
         queue.fill(activations, 0x7fc00000);
         for (ClBuffer b : scratch.values()) {
           queue.fill(b, 0x7fc00000);

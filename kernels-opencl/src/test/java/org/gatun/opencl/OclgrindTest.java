@@ -60,7 +60,7 @@ class OclgrindTest {
             "jdk.incubator.vector",
             "--enable-native-access=ALL-UNNAMED",
             "-Dgatun.library.opencl=" + LIBRARY,
-            "-Dgatun.opencl.separate=true",
+            "-Dgatun.opencl.checked=true",
             "-cp",
             System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
             OclgrindRun.class.getName()));

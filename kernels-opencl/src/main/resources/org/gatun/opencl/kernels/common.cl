@@ -30,14 +30,20 @@ INLINE float half_bits(uint h) {
 INLINE float16 half_bits16(uint16 h) {
   return as_float16(as_uint16(as_float16((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
+// The halves go through memory that compilers see through: Oclgrind 21.10 takes a shuffle that picks
+// lane 11 (v.hi of a float16, say) for one of undefined lanes.
 INLINE float sum16(float16 v) {
-  float8 a = v.lo + v.hi;
+  float t[16];
+  vstore16(v, 0, t);
+  float8 a = vload8(0, t) + vload8(1, t);
   float4 b = a.lo + a.hi;
   float2 c = b.lo + b.hi;
   return c.x + c.y;
 }
 INLINE float max16(float16 v) {
-  float8 a = fmax(v.lo, v.hi);
+  float t[16];
+  vstore16(v, 0, t);
+  float8 a = fmax(vload8(0, t), vload8(1, t));
   float4 b = fmax(a.lo, a.hi);
   float2 c = fmax(b.lo, b.hi);
   return fmax(c.x, c.y);
