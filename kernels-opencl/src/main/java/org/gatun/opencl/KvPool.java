@@ -18,6 +18,7 @@ final class KvPool implements KvStore, AutoCloseable {
   private final ClQueue queue;
   private final int pages;
   private final KvCodec codec;
+  private final boolean gpu;
   private final Map<Integer, Layer> layers = new HashMap<>();
   private long bytes;
 
@@ -25,14 +26,13 @@ final class KvPool implements KvStore, AutoCloseable {
       ClContext context,
       ClQueue queue,
       KernelLibrary kernels,
+      Tiles tiles,
       Graph graph,
       CompileOptions options) {
     this.queue = queue;
     this.pages = options.kvPages();
     this.codec = options.kvCodec();
-    if (codec == KvCodec.INT8) {
-      throw new BackendException("opencl has no int8 KV cache yet; use --kv f16 or f32");
-    }
+    this.gpu = tiles.gpu();
     try {
       for (KvLayer k : graph.kv()) {
         long size = options.kvSlots() * k.kvHeads() * codec.headBytes(k.headDim());
@@ -41,7 +41,7 @@ final class KvPool implements KvStore, AutoCloseable {
             kernels.kernel(
                 options.cacheDir(),
                 List.of("common.cl", "kv.cl"),
-                ("-cl-std=CL1.2 " + options()).strip(),
+                "-cl-std=CL1.2 " + options(),
                 "kv_copy");
         Layer partial = new Layer(keys, keys, k.kvHeads(), k.headDim(), copy);
         layers.put(k.layer(), partial);
@@ -62,7 +62,22 @@ final class KvPool implements KvStore, AutoCloseable {
 
   /** Build options of kernels that read or write the pool. */
   String options() {
-    return codec == KvCodec.F16 ? "-DKV_F16" : "";
+    return switch (codec) {
+      case F32 -> "-DKV_F32";
+      case F16 -> "-DKV_F16";
+      // Append and copy share the program; a work-group takes a head's largest element.
+      case INT8 -> "-DKV_INT8 -DLOCAL=" + appendLocal();
+    };
+  }
+
+  /** Work-items of an append: per head for INT8, along the row otherwise. */
+  int appendLocal() {
+    return codec != KvCodec.INT8 ? 16 : gpu ? 64 : 1;
+  }
+
+  /** Work-groups of an append per row. */
+  int appendGroups(Layer l) {
+    return codec == KvCodec.INT8 ? l.heads : Math.ceilDiv(l.heads * l.dim, 16);
   }
 
   Layer layer(int number) {

@@ -495,12 +495,13 @@ final class Lowering {
 
   private List<Launch> kvAppend(KvAppend op, Node n) {
     KvPool pool = at.kvPool();
-    int width = n.in().get(0).cols();
     KvPool.Layer layer = pool.layer(op.layer());
     return List.of(
         new Launch(
             () ->
-                stepArgs(kernel(List.of("kv.cl"), pool.options(), "kv_append").local(16, 1, 1))
+                stepArgs(
+                        kernel(List.of("kv.cl"), pool.options(), "kv_append")
+                            .local(pool.appendLocal(), 1, 1))
                     .arg(in(n, 0))
                     .arg(in(n, 1))
                     .arg(layer.keys())
@@ -508,7 +509,7 @@ final class Lowering {
                     .arg(layer.heads())
                     .arg(layer.dim()),
             (s, g) -> {
-              g[0] = Math.ceilDiv(width, 16);
+              g[0] = pool.appendGroups(layer);
               g[1] = s.rows();
             }));
   }

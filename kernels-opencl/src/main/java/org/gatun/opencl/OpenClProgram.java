@@ -81,7 +81,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
                   source,
                   weightBytes,
                   options.progress()));
-      pool = own(new KvPool(context, queue, kernels, graph, options));
+      pool = own(new KvPool(context, queue, kernels, tiles, graph, options));
       kv = new KvCache(pool);
       activations = own(context.buffer("activations", plan.bytes()));
       plan.offsets().forEach((v, offset) -> sliceBytes.merge(offset, maxBytes(v), Math::max));

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.gatun.attention.KvCodec;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
@@ -88,10 +87,6 @@ class FailureTest {
         .isInstanceOf(BackendException.class)
         .hasMessageContaining("Attention")
         .hasMessageContaining("multiple of 16");
-    CompileOptions int8 = CompileOptions.of(limits).withKv(KvCodec.INT8);
-    assertThatThrownBy(() -> backend.compile(g.build(), none, int8))
-        .isInstanceOf(BackendException.class)
-        .hasMessageContaining("int8");
   }
 
   @Test

@@ -2,6 +2,14 @@
 // no horizontal sums but for the maximum and the sum of a row.
 #define CHUNKS (DIM / 16)
 
+// s[i] = the scores of query i with 16 slots; `load` gives their element d.
+#define SCORES(load) { \
+  for (int i = 0; i < QT; i++) { s[i] = 0; } \
+  for (int d = 0; d < DIM; d++) { \
+    float16 k = load; \
+    _Pragma("unroll") for (int i = 0; i < QT; i++) { s[i] = fma((float16)(qt[d * QT + i]), k, s[i]); } \
+  } }
+
 kernel void attention(const global int *step, int4 lim, const global float *restrict q, const global KV *restrict keys,
     const global KV *restrict values, global float *o, global float *lse, global float *parts, float scale, int window,
     float softCap, int splits) {
@@ -28,29 +36,39 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    long at = ((long)step[t.table + page] * KV_HEADS + head) * DIM * PAGE;
+    long at = ((long)step[t.table + page] * KV_HEADS + head) * KV_BLOCK(DIM);
     const global KV *kp = keys + at;
     const global KV *vp = values + at;
     int slots = min(PAGE, t.to - page * PAGE);
-    bool masked = !interior(step, lim, &t, page, window) || slots < PAGE;
     for (int c = 0; c < PAGE / 16; c++) {
       float16 s[QT];
-      for (int i = 0; i < QT; i++) {
-        s[i] = 0;
+      int live = slots - c * 16;
+      if (live >= 16) {
+        SCORES(KV_LOAD16(kp + d * PAGE + c * 16))
+      } else if (live > 0) {
+        SCORES(KV_FIRST16(kp + d * PAGE + c * 16, live))
       }
-      for (int d = 0; d < DIM; d++) {
-        float16 k = KV_LOAD16(kp + d * PAGE + c * 16);
-        _Pragma("unroll") for (int i = 0; i < QT; i++) {
-          s[i] = fma((float16)(qt[d * QT + i]), k, s[i]);
+      for (int i = 0; i < QT; i++) {
+        float16 v = -INFINITY;
+        if (live > 0) {
+#ifdef KV_INT8
+          s[i] *= KV_SCALES_FIRST16(kp, DIM, c * 16, live);
+#endif
+          v = softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i];
         }
-      }
-      for (int i = 0; i < QT; i++) {
-        vstore16(softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i], 0, p + i * PAGE + c * 16);
+        vstore16(v, 0, p + i * PAGE + c * 16);
       }
     }
-    if (masked) {
+    if (slots < PAGE) { // a part of the last 16 may be behind the end
       for (int i = 0; i < QT; i++) {
-        for (int j = 0; j < PAGE; j++) {
+        for (int j = slots; j % 16 != 0; j++) {
+          p[i * PAGE + j] = -INFINITY;
+        }
+      }
+    }
+    if (!interior(step, lim, &t, page, window)) {
+      for (int i = 0; i < QT; i++) {
+        for (int j = 0; j < slots; j++) {
           bool see = i < t.count && visible(step, lim, &t, t.first + i, page * PAGE + j, window);
           p[i * PAGE + j] = see ? p[i * PAGE + j] : -INFINITY;
         }
@@ -71,6 +89,12 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
       c = exp(c - shift);
       d = exp(d - shift);
       sum[i] = sum[i] * correction[i] + sum16((a + b) + (c + d));
+#ifdef KV_INT8
+      a *= vload16(0, KV_SCALES(vp, DIM));
+      b *= vload16(1, KV_SCALES(vp, DIM));
+      c *= vload16(2, KV_SCALES(vp, DIM));
+      d *= vload16(3, KV_SCALES(vp, DIM));
+#endif
       vstore16(a, 0, p + i * PAGE);
       vstore16(b, 1, p + i * PAGE);
       vstore16(c, 2, p + i * PAGE);

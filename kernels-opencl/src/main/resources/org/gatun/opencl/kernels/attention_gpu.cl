@@ -32,7 +32,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    long at = ((long)step[t.table + page] * KV_HEADS + head) * DIM * PAGE;
+    long at = ((long)step[t.table + page] * KV_HEADS + head) * KV_BLOCK(DIM);
     int slots = min(PAGE, t.to - page * PAGE);
     bool inside = interior(step, lim, &t, page, window) && slots == PAGE;
     float s[SIDE];
@@ -47,6 +47,11 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
           s[i] = fma(qs[(side * SIDE + i) * DIM + d], k, s[i]);
         }
       }
+#ifdef KV_INT8
+      for (int i = 0; i < SIDE; i++) {
+        s[i] *= KV_SCALES(keys + at, DIM)[lane];
+      }
+#endif
     }
     for (int i = 0; i < SIDE; i++) {
       int row = side * SIDE + i;
@@ -66,8 +71,11 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       float sum = 0;
       for (int j = 0; j < PAGE; j++) {
         float e = exp(p[lane * PAGE + j] - shift);
-        p[lane * PAGE + j] = e;
         sum += e;
+#ifdef KV_INT8
+        e *= j < slots ? KV_SCALES(values + at, DIM)[j] : 0;
+#endif
+        p[lane * PAGE + j] = e;
       }
       float correction = exp(old - shift);
       stats[lane] = m;
