@@ -13,7 +13,7 @@ void Counters::add(const Counters& o) {
   footprint_blocks += o.footprint_blocks, footprint_grid += o.footprint_grid;
   shared_requests += o.shared_requests, shared_wavefronts += o.shared_wavefronts, shared_conflicts += o.shared_conflicts;
   async_bytes += o.async_bytes, mma_ops += o.mma_ops, mma_macs += o.mma_macs;
-  barrier_waits += o.barrier_waits, warp_barriers += o.warp_barriers, spins += o.spins, blocks += o.blocks;
+  barrier_waits += o.barrier_waits, warp_barriers += o.warp_barriers, blocks += o.blocks;
   for (auto& x : o.mma) mma[x.first] += x.second;
 }
 
@@ -65,6 +65,9 @@ std::string counters_json(const Counters& c) {
   }
   put(s, "inst.warp", warp);
   put(s, "inst.lane", lane);
+  char lanes[48];
+  snprintf(lanes, sizeof lanes, ",\"active_lanes_avg\":%.3f", warp ? (double)lane / (double)warp : 0.0);
+  s += lanes;
   put(s, "branch.divergent", c.divergent);
   auto g = [&](const char* n, const Counters::Global& x) {
     std::string p = std::string("global.") + n;

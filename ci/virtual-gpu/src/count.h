@@ -11,7 +11,7 @@ struct Counters {
   u64 footprint_blocks = 0;  // distinct sectors per block, summed
   u64 footprint_grid = 0;    // distinct sectors of the launch
   u64 shared_requests = 0, shared_wavefronts = 0, shared_conflicts = 0;
-  u64 async_bytes = 0, mma_ops = 0, mma_macs = 0, barrier_waits = 0, warp_barriers = 0, spins = 0;
+  u64 async_bytes = 0, mma_ops = 0, mma_macs = 0, barrier_waits = 0, warp_barriers = 0;
   u64 blocks = 0;
   std::map<std::string, u64> mma;  // instructions by spelling
   void add(const Counters& o);

@@ -50,6 +50,7 @@ struct Launch {
   Footprint grid_footprint;
   u64 idle_steps = 0;   // warp instructions since memory last changed by a store or a block retired
   u64 total_steps = 0;
+  u64 idle_since = 0;   // second in which the watchdog's budget was used up; 0: it is not
   bool error_reported = false;
   double seconds = 0;
 
@@ -64,8 +65,10 @@ struct Launch {
   bool run_block(Block& b);
   void retire(Block& b);
   void land_stores();
+  bool spun_out();
 };
 
+u32 host_threads();  // that have called the driver so far
 void run_warp(Warp& w, u32 budget);
 void exit_lanes(Warp& w, u32 m);
 void next_path(Warp& w);          // picks the path to run; sets stop when none is runnable

@@ -63,6 +63,7 @@ template <int SP>  // 0 global 1 shared 2 generic
 void atom(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
+  w.polled = &o, w.polled_lane = (u32)__builtin_ctz(m), w.polled_at = l.at[w.polled_lane];
   note_poll(w);
   if (o.y & 0x400 && SP != 1) release_fence(w, o.y >> 12 & 3);
   u32 todo = m;

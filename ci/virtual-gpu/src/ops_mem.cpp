@@ -127,8 +127,9 @@ void delay(Warp& w, const Op& o, u32 m, const Lanes& l) {
   }
 }
 
-void polled(Warp& w, const Op& o) {
+void polled(Warp& w, const Op& o, u32 m, const Lanes& l) {
   if (!(o.y & 0x100)) return;
+  w.polled = &o, w.polled_lane = (u32)__builtin_ctz(m), w.polled_at = l.at[w.polled_lane];
   note_poll(w);
 }
 
@@ -181,7 +182,7 @@ template <Space SP, bool STORE>
 void ldst(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
-  polled(w, o);
+  polled(w, o, m, l);
   if (o.y & 0x400 && SP == Space::Global) release_fence(w, o.y >> 12 & 3);
   if (STORE) store<SP>(w, o, m, l);
   else load<SP>(w, o, m, l);
@@ -191,7 +192,7 @@ template <bool STORE>
 void ldst_generic(Warp& w, const Op& o, u32 m) {
   Lanes l;
   gather_addresses(w, o, m, o.r[1], l);
-  polled(w, o);
+  polled(w, o, m, l);
   if (o.y & 0x400) release_fence(w, o.y >> 12 & 3);
   while (m) {  // lanes may point into different spaces
     Space s = generic_space(l.at[__builtin_ctz(m)]);

@@ -26,7 +26,12 @@ Context* current() {
   return s.empty() ? nullptr : s.back();
 }
 
+static u32 g_host_threads;
+u32 host_threads() { return g_host_threads; }
+
 Call::Call(const char* name, bool needs_context) : lock(driver().mu), bad(CUDA_SUCCESS) {
+  static thread_local bool known = false;
+  if (!known) known = true, g_host_threads++;
   {
     std::lock_guard<std::mutex> l(ledger().mu);
     ledger().api[name]++;

@@ -48,6 +48,7 @@ struct Options {
   u64 fuzz = 0;         // seed of the schedule; 0 = the plain order
   u64 store_delay = 0;  // seed: plain global stores become visible late, in random order; 0 = at once
   u64 watchdog = 50000000;  // warp instructions without progress
+  u64 watchdog_seconds = 20;  // and that long, where other host threads could still launch something
   bool trace = false;
   std::string report_file;
 };

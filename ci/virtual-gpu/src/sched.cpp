@@ -1,4 +1,6 @@
 // Warps and their divergent paths: the lowest pc runs, paths at one pc merge, and barriers hold them.
+#include <time.h>
+
 #include <algorithm>
 
 #include "access.h"
@@ -282,6 +284,7 @@ std::unique_ptr<Block> Launch::make_block(u64 index) {
     w.last_alloc = nullptr;
     w.sync_stamp = 0, w.touched_shared = false;
     w.polls = w.back_edges = 0;
+    w.polled = nullptr;
     std::fill(w.committed, w.committed + LANES, 0);
     if (fresh) memcpy(w.regs, kernel->row_template.data(), kernel->row_template.size());
     fill_specials(b, w, fresh);
@@ -362,6 +365,28 @@ void Launch::start() {
   begin_launch(*this);
 }
 
+// With one host thread nobody can help any more. Others may be about to launch what the blocks wait for: they get time.
+bool Launch::spun_out() {
+  if (host_threads() < 2) return true;
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  if (!idle_since) idle_since = (u64)t.tv_sec;
+  return (u64)t.tv_sec - idle_since >= options().watchdog_seconds;
+}
+
+static void report_spin(Warp& w) {
+  Launch& l = *w.launch;
+  std::string text = "spinning without progress: whoever should release it never runs (" + std::to_string(l.blocks) + " blocks, " + std::to_string(l.resident_limit) + " resident)";
+  if (!w.polled) {
+    if (w.mask) report_at(w, l.kernel->code[w.pc], -1, "SPIN", Severity::Error, text);
+    return;
+  }
+  const Alloc* a = memory().find(w.polled_at);
+  u64 value = 0;
+  if (a && w.polled->size <= 8 && w.polled_at + w.polled->size <= a->base + a->size) memcpy(&value, memory().at(a, w.polled_at), w.polled->size);
+  report_at(w, *w.polled, (int)w.polled_lane, "SPIN", Severity::Error, text + (a ? "; it sees " + std::to_string(value) : ""), &w.polled_at);
+}
+
 bool Launch::step() {
   if (!started) start();
   bool progress = false;
@@ -388,12 +413,11 @@ bool Launch::step() {
       resident.push_back(make_block(next_block++));
       progress = true;
     }
-    if (idle_steps > options().watchdog) {
+    if (progress || idle_steps <= options().watchdog) idle_since = 0;
+    else if (spun_out()) {
       for (auto& b : resident)
         for (auto& w : b->warps)
-          if (w.live && w.mask)
-            report_at(w, kernel->code[w.pc], -1, "SPIN", Severity::Error, "spinning without progress: whoever should release it never runs (" +
-                      std::to_string(blocks) + " blocks, " + std::to_string(resident_limit) + " resident)");
+          if (w.live) report_spin(w);
       throw LaunchFault{702};
     }
   } catch (const LaunchFault& f) {

@@ -54,6 +54,9 @@ struct Warp {
   bool stop = false;        // leave the run loop: nothing runnable, or a yield was asked for
   bool yielded = false;
   i32 back_edges = 0, polls = 0;
+  const Op* polled = nullptr;  // the last instruction that looked at memory others may change, and where its first lane looked
+  u64 polled_at = 0;
+  u32 polled_lane = 0;
   i32 slice = 0;  // while > 0 a starved path runs although its pc is not the lowest
   u32 last_path = 0;
   std::vector<u8> local, local_init;

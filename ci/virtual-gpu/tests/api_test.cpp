@@ -46,6 +46,37 @@ static void misuse() {
   size_t short_size = 4;
   void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &x.p, CU_LAUNCH_PARAM_BUFFER_SIZE, &short_size, CU_LAUNCH_PARAM_END};
   EXPECT(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, extra) == CUDA_ERROR_INVALID_VALUE);
+  // handles of what is gone
+  {
+    Module gone(g_ptx);
+    CUfunction stale = gone.fn("fill");
+    CU(cuModuleUnload(gone.m));
+    EXPECT(cuLaunchKernel(stale, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_HANDLE);
+    EXPECT(cuModuleUnload(gone.m) == CUDA_ERROR_INVALID_HANDLE);
+    gone.m = nullptr;
+    CUstream s;
+    CUevent e;
+    CU(cuStreamCreate(&s, 0));
+    CU(cuStreamDestroy(s));
+    EXPECT(cuStreamDestroy(s) == CUDA_ERROR_INVALID_HANDLE && cuStreamQuery(s) == CUDA_ERROR_INVALID_HANDLE);
+    CU(cuEventCreate(&e, 0));
+    CU(cuEventDestroy(e));
+    EXPECT(cuEventRecord(e, nullptr) == CUDA_ERROR_INVALID_HANDLE && cuEventQuery(e) == CUDA_ERROR_INVALID_HANDLE);
+    CUdeviceptr q;
+    CU(cuMemAlloc(&q, 64));
+    CU(cuMemFree(q));
+    EXPECT(cuMemFree(q) == CUDA_ERROR_INVALID_VALUE);
+  }
+  EXPECT(cuFuncSetAttribute(f, (CUfunction_attribute)99, 1) == CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuModuleLoadData(nullptr, "x") == CUDA_ERROR_INVALID_VALUE && cuModuleLoadData(&mod, nullptr) == CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuStreamAddCallback(nullptr, nullptr, nullptr, 0) == CUDA_ERROR_NOT_SUPPORTED);
+  {
+    CUlaunchAttribute a = {};
+    a.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, a.value.clusterDim = {2, 1, 1};
+    CUlaunchConfig c = {};
+    c.gridDimX = 2, c.gridDimY = c.gridDimZ = c.blockDimY = c.blockDimZ = 1, c.blockDimX = 32, c.attrs = &a, c.numAttrs = 1;
+    EXPECT(cuLaunchKernelEx(&c, f, params, nullptr) == CUDA_ERROR_NOT_SUPPORTED);
+  }
   EXPECT(cuCtxSetLimit((CUlimit)77, 1) == CUDA_ERROR_UNSUPPORTED_LIMIT);
   void* fn;
   CUdriverProcAddressQueryResult q;
@@ -156,6 +187,30 @@ static void graphs() {
   EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
   EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_ILLEGAL_STATE);
   EXPECT(cuStreamBeginCapture(nullptr, CU_STREAM_CAPTURE_MODE_RELAXED) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  // 902: two captures merged, 903: ended on the wrong stream, 905: waiting for work outside, 906: the legacy stream meanwhile
+  CU(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
+  CU(cuStreamBeginCapture(side, CU_STREAM_CAPTURE_MODE_RELAXED));
+  CU(cuEventRecord(fork, s));
+  EXPECT(cuStreamWaitEvent(side, fork, 0) == CUDA_ERROR_STREAM_CAPTURE_MERGE);
+  EXPECT(cuStreamEndCapture(side, &bad) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  CU(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
+  CU(cuEventRecord(fork, s));
+  CU(cuStreamWaitEvent(side, fork, 0));
+  EXPECT(cuStreamEndCapture(side, &bad) == CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
+  EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  launch_raw(fill, 2, 1, 128, 0, side, x.p, 5);
+  CU(cuEventRecord(join, side));
+  CU(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
+  EXPECT(cuStreamWaitEvent(s, join, 0) == CUDA_ERROR_STREAM_CAPTURE_ISOLATION);
+  EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  CUstream blocking;
+  CU(cuStreamCreate(&blocking, CU_STREAM_DEFAULT));
+  CU(cuStreamBeginCapture(blocking, CU_STREAM_CAPTURE_MODE_RELAXED));
+  EXPECT(launch_raw(fill, 2, 1, 128, 0, nullptr, x.p, 5) == CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  EXPECT(cuStreamEndCapture(blocking, &bad) == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  CU(cuStreamDestroy(blocking));
+  CU(cuCtxSynchronize());
   CU(cuGraphExecDestroy(e));
   CU(cuGraphDestroy(g));
   EXPECT(findings() == 0, "%s", report().c_str());

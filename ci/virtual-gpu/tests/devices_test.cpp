@@ -23,7 +23,17 @@ static void spinning(const std::string& ptx) {
     EXPECT(sum.get()[0] == 2500);
     EXPECT(cuLaunchCooperativeKernel(f, 10000, 1, 1, 1024, 1, 1, 0, nullptr, params) == CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
     EXPECT(findings() == 0, "%s", report().substr(0, 1500).c_str());
-    // more blocks than fit: blocks that wait for later ones never end, and the watchdog says so
+    // more blocks than fit: blocks that wait for later ones never end, and the watchdog says so, with what they see
+    count.put({0, 0});
+    Buf<int> more(400 * 5);
+    setenv("GATUN_VGPU_WATCHDOG", "200000", 1);
+    vgpuReadEnvironment();
+    EXPECT(launch_raw(m.fn("grid_barrier"), 400, 1, 1024, 0, nullptr, count.p, more.p, 5) == CUDA_SUCCESS);
+    EXPECT(cuCtxSynchronize() == CUDA_ERROR_LAUNCH_TIMEOUT);
+    std::string rep = report();
+    EXPECT(rep.find("\"SPIN\"") != std::string::npos && rep.find("400 blocks, 8 resident); it sees 8") != std::string::npos, "%s", rep.substr(0, 900).c_str());
+    setenv("GATUN_VGPU_WATCHDOG", "2000000", 1);
+    vgpuReadEnvironment();
   }
 }
 
@@ -82,6 +92,16 @@ static void peers(const std::string& ptx) {
   // addresses of a later run differ; findings do not
   auto strip = [](std::string s) { for (size_t p; (p = s.find("\"address\":\"")) != std::string::npos;) s.erase(p, s.find('"', p + 11) - p + 1); return s; };
   EXPECT(strip(a) == strip(b), "\n%s\n%s", strip(a).substr(0, 900).c_str(), strip(b).substr(0, 900).c_str());
+  {
+    CUcontext x, y;
+    CU(cuCtxCreate(&x, nullptr, 0, 0));
+    CU(cuCtxCreate(&y, nullptr, 0, 1));
+    EXPECT(cuCtxDisablePeerAccess(x) == CUDA_ERROR_PEER_ACCESS_NOT_ENABLED);
+    CU(cuCtxEnablePeerAccess(x, 0));
+    CU(cuCtxDisablePeerAccess(x));
+    EXPECT(cuCtxDisablePeerAccess(x) == CUDA_ERROR_PEER_ACCESS_NOT_ENABLED && cuCtxEnablePeerAccess(y, 0) == CUDA_ERROR_INVALID_DEVICE);
+    cuCtxDestroy(y), cuCtxDestroy(x);
+  }
   std::string c = reduce(ptx, 2, false, false);
   EXPECT(c.find("peer access is not enabled") != std::string::npos, "%s", c.substr(0, 800).c_str());
 }
