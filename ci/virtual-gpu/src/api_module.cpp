@@ -41,16 +41,32 @@ std::string ptx_in_fatbin(const u8* p) {
 }
 
 // "// ptxas sm_80 NAME registers=40 spill_stores=0 spill_loads=0 stack=0", as ci/ptxas-note appends it to PTX.
-void read_notes(const std::string& text, Module& m) {
+void read_notes(const std::string& text, const KernelTable& kernels) {
   for (size_t at = 0; (at = text.find("\n// ptxas sm_", at)) != std::string::npos; at++) {
     char name[1024];
     Kernel::Ptxas p;
     if (sscanf(text.c_str() + at, "\n// ptxas %*s %1023s registers=%u spill_stores=%u spill_loads=%u stack=%u", name, &p.registers, &p.spill_stores,
                &p.spill_loads, &p.stack) != 5)
       continue;
-    auto k = m.kernels.find(name);
-    if (k != m.kernels.end()) k->second->ptxas = p;
+    auto k = kernels.find(name);
+    if (k != kernels.end()) k->second->ptxas = p;
   }
+}
+
+// Text that was loaded before needs no second parse; without variables of its own, no second decoding either.
+struct Loaded {
+  std::string text;
+  std::shared_ptr<const PtxModule> ptx;
+  KernelTable kernels;  // empty where addresses of variables are in the code
+};
+std::list<Loaded>& loaded() {
+  static auto* l = new std::list<Loaded>;
+  return *l;
+}
+Loaded* loaded_before(const std::string& text) {
+  for (auto& x : loaded())
+    if (x.text == text) return &x;
+  return nullptr;
 }
 
 CUresult load(CUmodule* out, const void* image, const Logs& logs) {
@@ -75,11 +91,19 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
   auto m = std::make_unique<Module>();
   m->ctx = c;
   try {
-    m->ptx = parse_ptx(text);
-    mutate(m->ptx);
+    bool mutant = !mutation().kernel.empty();
+    Loaded* known = mutant ? nullptr : loaded_before(text);
+    if (known) {
+      m->ptx = known->ptx;
+    } else {
+      auto ptx = std::make_shared<PtxModule>(parse_ptx(text));
+      mutate(*ptx);
+      m->ptx = ptx;
+    }
+    const PtxModule& ptx = *m->ptx;
     const Profile& pr = *driver().profile;
-    if (m->ptx.sm > pr.major * 10 + pr.minor) {
-      say(logs, "target " + m->ptx.target + " is above this device (sm_" + std::to_string(pr.major * 10 + pr.minor) + "); GATUN_VGPU_PROFILE=h100 gives sm_90");
+    if (ptx.sm > pr.major * 10 + pr.minor) {
+      say(logs, "target " + ptx.target + " is above this device (sm_" + std::to_string(pr.major * 10 + pr.minor) + "); GATUN_VGPU_PROFILE=h100 gives sm_90");
       return CUDA_ERROR_NO_BINARY_FOR_GPU;
     }
     SymbolTable symbols;
@@ -99,18 +123,26 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
       memcpy(d, v.init.data(), std::min<u64>(v.init.size(), v.size));
       memory().mark(a->base, v.size);  // module variables start as zero
     };
-    for (auto& v : m->ptx.vars) place(v);
-    for (auto& f : m->ptx.functions) for (auto& v : f.second.vars) place(v);
-    for (auto& v : m->ptx.vars)
+    for (auto& v : ptx.vars) place(v);
+    for (auto& f : ptx.functions) for (auto& v : f.second.vars) place(v);
+    for (auto& v : ptx.vars)
       for (auto& r : v.refs) {
         auto it = symbols.find(r.sym);
         if (it == symbols.end()) throw PtxError(1, "initialiser of " + v.name + " names unknown symbol " + r.sym);
         u64 addr = it->second + r.add;
         if (symbols.count(v.name)) memcpy(memory().device_bytes(symbols[v.name]) + r.at, &addr, 8);
       }
-    for (auto& f : m->ptx.functions)
-      if (f.second.entry && f.second.defined) m->kernels[f.first] = decode(m->ptx, f.second, symbols);
-    read_notes(text, *m);
+    if (known && !known->kernels.empty()) {
+      m->kernels = known->kernels;
+    } else {
+      for (auto& f : ptx.functions)
+        if (f.second.entry && f.second.defined) m->kernels[f.first] = decode(ptx, f.second, symbols);
+      read_notes(text, m->kernels);
+      if (!known && !mutant) {
+        loaded().push_back({text, m->ptx, symbols.empty() ? m->kernels : KernelTable{}});
+        if (loaded().size() > 64) loaded().pop_front();
+      }
+    }
   } catch (const PtxError& e) {
     for (u64 a : m->memory) memory().release(a);
     say(logs, std::string("PTX ") + e.what());
@@ -212,8 +244,8 @@ EXPORT void vgpuMutate(const char* kernel, unsigned point, int loosen) { mutatio
 EXPORT size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size) {
   std::lock_guard<std::recursive_mutex> lock(driver().mu);
   for (Module* m : driver().modules) {
-    auto f = m->ptx.functions.find(kernel);
-    if (f == m->ptx.functions.end()) continue;
+    auto f = m->ptx->functions.find(kernel);
+    if (f == m->ptx->functions.end()) continue;
     std::string s = sync_points(f->second);
     if (buf && size) snprintf(buf, size, "%s", s.c_str());
     return s.size();

@@ -438,12 +438,11 @@ void Decoder::allocate() {
     changed = false;
     for (size_t b = nb; b-- > 0;) {
       size_t end = b + 1 < nb ? start[b + 1] : n;
-      std::vector<u64> o(words);
+      auto& o = out[b];  // grows only
       succ(end - 1, [&](size_t t) {
         auto& s = in[block_of[t]];
         for (size_t w = 0; w < words; w++) o[w] |= s[w];
       });
-      out[b] = o;
       for (size_t w = 0; w < words; w++) {
         u64 v = use[b][w] | (o[w] & ~def[b][w]);
         if (v != in[b][w]) in[b][w] = v, changed = true;
@@ -458,9 +457,9 @@ void Decoder::allocate() {
   };
   for (size_t b = 0; b < nb; b++) {
     size_t end = b + 1 < nb ? start[b + 1] : n;
-    for (u32 r = 0; r < nr; r++) {
-      if (get(in[b], r)) touch(r, start[b]);
-      if (get(out[b], r)) touch(r, end - 1);
+    for (size_t w = 0; w < words; w++) {
+      for (u64 v = in[b][w]; v; v &= v - 1) touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), start[b]);
+      for (u64 v = out[b][w]; v; v &= v - 1) touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), end - 1);
     }
     for (size_t i = start[b]; i < end; i++) {
       for (u32 r : rw[i].reads) touch(r, i);

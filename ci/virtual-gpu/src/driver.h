@@ -24,10 +24,11 @@ struct Function_ {
   u32 max_dynamic = 48 * 1024;
 };
 
+using KernelTable = std::map<std::string, std::shared_ptr<Kernel>>;
 struct Module {
   Context* ctx;
-  PtxModule ptx;
-  std::map<std::string, std::unique_ptr<Kernel>> kernels;
+  std::shared_ptr<const PtxModule> ptx;
+  KernelTable kernels;
   std::map<std::string, std::unique_ptr<Function_>> functions;
   std::map<std::string, std::pair<u64, u64>> globals;  // address, size
   std::vector<u64> memory;
