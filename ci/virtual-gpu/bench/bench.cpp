@@ -1,5 +1,6 @@
-// Thread-instructions per second of the specification's kernels, best of n, processor time of the one thread, all checks and counters on
-// (and off, for comparison). Prints; asserts nothing about time.
+// Thread-instructions per second of the specification's kernels, best of n, processor time of the
+// one thread, all checks and counters on (and off, for comparison). Prints; asserts nothing about
+// time.
 #include "../tests/harness.h"
 
 static double lane_instructions(const char* k) { return counter(counters(k), "inst.lane"); }
@@ -11,7 +12,8 @@ static void measure(const char* name, const char* kernel, const std::function<vo
     run();
     best = std::min(best, vgpuSeconds());
   }
-  printf("%-28s %8.1f M thread-instructions/s   (%.1f M in %.3f s)\n", name, lane_instructions(kernel) / best * 1e-6, lane_instructions(kernel) * 1e-6, best);
+  printf("%-28s %8.1f M thread-instructions/s   (%.1f M in %.3f s)\n", name,
+         lane_instructions(kernel) / best * 1e-6, lane_instructions(kernel) * 1e-6, best);
 }
 int main(int argc, char** argv) {
   std::string dir = argc > 1 ? argv[1] : "build/virtual-gpu/ptx";
@@ -37,9 +39,14 @@ int main(int argc, char** argv) {
     setenv("GATUN_VGPU_COUNT", mode[0] == 'a' ? "1" : "0", 1);
     vgpuReadEnvironment();
     printf("checks and counters: %s\n", mode);
-    measure("Q8_0 matrix-vector 2048x4096", "gemv_q8_0", [&] { launch(naive.fn("gemv_q8_0"), rows / 4, 1, 128, 0, w.p, x.p, y.p, rows, blocks); });
-    measure("RMSNorm f16 512x4096", "rmsnorm_f16", [&] { launch(naive.fn("rmsnorm_f16"), nr, 1, 256, 0, rx.p, rw.p, ry.p, nc, 1e-5f); });
-    measure("FlashAttention f16 512x4x128", "flash_d128", [&] { launch(ff, n / 64, heads, 128, shared, q.p, k.p, v.p, o.p, n, heads, heads, 0.1f); });
+    measure("Q8_0 matrix-vector 2048x4096", "gemv_q8_0", [&] {
+      launch(naive.fn("gemv_q8_0"), rows / 4, 1, 128, 0, w.p, x.p, y.p, rows, blocks);
+    });
+    measure("RMSNorm f16 512x4096", "rmsnorm_f16",
+            [&] { launch(naive.fn("rmsnorm_f16"), nr, 1, 256, 0, rx.p, rw.p, ry.p, nc, 1e-5f); });
+    measure("FlashAttention f16 512x4x128", "flash_d128", [&] {
+      launch(ff, n / 64, heads, 128, shared, q.p, k.p, v.p, o.p, n, heads, heads, 0.1f);
+    });
   }
   if (findings()) printf("findings:\n%s\n", report().c_str());
 }

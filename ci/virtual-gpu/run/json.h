@@ -20,7 +20,9 @@ struct Json {
     if (it == map.end()) throw std::runtime_error("\"" + k + "\" is missing");
     return it->second;
   }
-  double number(const std::string& k, double otherwise) const { return has(k) ? at(k).num : otherwise; }
+  double number(const std::string& k, double otherwise) const {
+    return has(k) ? at(k).num : otherwise;
+  }
 
   static Json parse(const std::string& s) {
     size_t i = 0;
@@ -36,12 +38,16 @@ struct Json {
     for (size_t k = 0; k < i && k < s.size(); k++) line += s[k] == '\n';
     throw std::runtime_error("JSON line " + std::to_string(line) + ": " + what);
   }
-  static void skip(const std::string& s, size_t& i) { while (i < s.size() && isspace((unsigned char)s[i])) i++; }
+  static void skip(const std::string& s, size_t& i) {
+    while (i < s.size() && isspace((unsigned char)s[i])) i++;
+  }
   static std::string text(const std::string& s, size_t& i) {
     std::string r;
     for (i++; i < s.size() && s[i] != '"'; i++) {
-      if (s[i] == '\\' && ++i < s.size()) r += s[i] == 'n' ? '\n' : s[i] == 't' ? '\t' : s[i];
-      else r += s[i];
+      if (s[i] == '\\' && ++i < s.size())
+        r += s[i] == 'n' ? '\n' : s[i] == 't' ? '\t' : s[i];
+      else
+        r += s[i];
     }
     if (i >= s.size()) fail(s, i, "unfinished string");
     i++;
@@ -68,17 +74,26 @@ struct Json {
           j.list.push_back(value(s, i, depth + 1));
         }
         skip(s, i);
-        if (i < s.size() && s[i] == ',') { i++; skip(s, i); }
-        else if (i >= s.size() || s[i] != end) fail(s, i, "',' or end expected");
+        if (i < s.size() && s[i] == ',') {
+          i++;
+          skip(s, i);
+        } else if (i >= s.size() || s[i] != end)
+          fail(s, i, "',' or end expected");
       }
       if (i >= s.size()) fail(s, i, "unfinished list");
       i++;
     } else if (c == '"') {
       j.kind = String;
       j.str = text(s, i);
-    } else if (s.compare(i, 4, "true") == 0) { j.kind = Bool; j.num = 1; i += 4; }
-    else if (s.compare(i, 5, "false") == 0) { j.kind = Bool; i += 5; }
-    else if (s.compare(i, 4, "null") == 0) i += 4;
+    } else if (s.compare(i, 4, "true") == 0) {
+      j.kind = Bool;
+      j.num = 1;
+      i += 4;
+    } else if (s.compare(i, 5, "false") == 0) {
+      j.kind = Bool;
+      i += 5;
+    } else if (s.compare(i, 4, "null") == 0)
+      i += 4;
     else {
       char* e;
       j.kind = Number;

@@ -6,9 +6,18 @@
 using namespace vgpu;
 
 namespace {
-Graph* graph_of(CUgraph h) { auto* g = (Graph*)h; return driver().graphs.count(g) ? g : nullptr; }
-GraphExec* exec_of(CUgraphExec h) { auto* g = (GraphExec*)h; return driver().execs.count(g) ? g : nullptr; }
-Node* node_of(CUgraphNode h) { auto it = driver().nodes.find(h); return it == driver().nodes.end() ? nullptr : it->second; }
+Graph* graph_of(CUgraph h) {
+  auto* g = (Graph*)h;
+  return driver().graphs.count(g) ? g : nullptr;
+}
+GraphExec* exec_of(CUgraphExec h) {
+  auto* g = (GraphExec*)h;
+  return driver().execs.count(g) ? g : nullptr;
+}
+Node* node_of(CUgraphNode h) {
+  auto it = driver().nodes.find(h);
+  return it == driver().nodes.end() ? nullptr : it->second;
+}
 
 CUresult add_node(CUgraphNode* out, CUgraph gh, const CUgraphNode* deps, size_t n, Work w) {
   Graph* g = graph_of(gh);
@@ -40,7 +49,8 @@ CUresult kernel_work(const CUDA_KERNEL_NODE_PARAMS* p, Work& w) {
   const Kernel& k = *f->kernel;
   w.params.assign(k.param_bytes, 0);
   if (p->extra || (!p->kernelParams && !k.params.empty())) return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; i < k.params.size(); i++) memcpy(&w.params[k.params[i].addr], p->kernelParams[i], k.params[i].size);
+  for (size_t i = 0; i < k.params.size(); i++)
+    memcpy(&w.params[k.params[i].addr], p->kernelParams[i], k.params[i].size);
   return CUDA_SUCCESS;
 }
 GraphExec* instantiate(Graph* g, Context* c) {
@@ -52,14 +62,21 @@ GraphExec* instantiate(Graph* g, Context* c) {
   while (!todo.empty()) {  // topological order, creation order where free
     std::vector<const Node*> later;
     for (const Node* n : todo) {
-      bool ready = std::all_of(n->deps.begin(), n->deps.end(), [&](Node* d) { return place.count(d); });
-      if (!ready) { later.push_back(n); continue; }
+      bool ready =
+          std::all_of(n->deps.begin(), n->deps.end(), [&](Node* d) { return place.count(d); });
+      if (!ready) {
+        later.push_back(n);
+        continue;
+      }
       GraphExec::Step s{n->work, {}, n};
       for (Node* d : n->deps) s.deps.push_back(place[d]);
       place[n] = (u32)e->steps.size();
       e->steps.push_back(std::move(s));
     }
-    if (later.size() == todo.size()) { delete e; return nullptr; }  // a cycle
+    if (later.size() == todo.size()) {
+      delete e;
+      return nullptr;
+    }  // a cycle
     todo.swap(later);
   }
   driver().execs.insert(e);
@@ -84,33 +101,40 @@ EXPORT CUresult cuGraphDestroy(CUgraph h) {
   delete g;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuGraphAddKernelNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n, const CUDA_KERNEL_NODE_PARAMS* p) {
+EXPORT CUresult cuGraphAddKernelNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n,
+                                     const CUDA_KERNEL_NODE_PARAMS* p) {
   API(cuGraphAddKernelNode);
   Work w;
   if (CUresult e = kernel_work(p, w)) return e;
   return add_node(out, g, deps, n, std::move(w));
 }
-EXPORT CUresult cuGraphAddMemcpyNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n, const CUDA_MEMCPY3D* p, CUcontext) {
+EXPORT CUresult cuGraphAddMemcpyNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n,
+                                     const CUDA_MEMCPY3D* p, CUcontext) {
   API(cuGraphAddMemcpyNode);
-  NEED(p && p->Depth <= 1 && p->srcMemoryType != CU_MEMORYTYPE_ARRAY && p->dstMemoryType != CU_MEMORYTYPE_ARRAY);
+  NEED(p && p->Depth <= 1 && p->srcMemoryType != CU_MEMORYTYPE_ARRAY &&
+       p->dstMemoryType != CU_MEMORYTYPE_ARRAY);
   Work w;
   w.kind = Work::Copy;
   w.src = p->srcMemoryType == CU_MEMORYTYPE_HOST ? (u64)p->srcHost : p->srcDevice;
   w.dst = p->dstMemoryType == CU_MEMORYTYPE_HOST ? (u64)p->dstHost : p->dstDevice;
-  w.spitch = p->srcPitch ? p->srcPitch : p->WidthInBytes, w.dpitch = p->dstPitch ? p->dstPitch : p->WidthInBytes;
+  w.spitch = p->srcPitch ? p->srcPitch : p->WidthInBytes,
+  w.dpitch = p->dstPitch ? p->dstPitch : p->WidthInBytes;
   w.src += p->srcY * w.spitch + p->srcXInBytes, w.dst += p->dstY * w.dpitch + p->dstXInBytes;
   w.bytes = p->WidthInBytes, w.rows = std::max<size_t>(1, p->Height);
   return add_node(out, g, deps, n, std::move(w));
 }
-EXPORT CUresult cuGraphAddMemsetNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n, const CUDA_MEMSET_NODE_PARAMS* p, CUcontext) {
+EXPORT CUresult cuGraphAddMemsetNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n,
+                                     const CUDA_MEMSET_NODE_PARAMS* p, CUcontext) {
   API(cuGraphAddMemsetNode);
   NEED(p && (p->elementSize == 1 || p->elementSize == 2 || p->elementSize == 4));
   Work w;
   w.kind = Work::Set;
-  w.dst = p->dst, w.value = p->value, w.elem = p->elementSize, w.bytes = p->width, w.rows = p->height, w.dpitch = p->pitch;
+  w.dst = p->dst, w.value = p->value, w.elem = p->elementSize, w.bytes = p->width,
+  w.rows = p->height, w.dpitch = p->pitch;
   return add_node(out, g, deps, n, std::move(w));
 }
-EXPORT CUresult cuGraphAddHostNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n, const CUDA_HOST_NODE_PARAMS* p) {
+EXPORT CUresult cuGraphAddHostNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n,
+                                   const CUDA_HOST_NODE_PARAMS* p) {
   API(cuGraphAddHostNode);
   NEED(p && p->fn);
   Work w;
@@ -118,7 +142,8 @@ EXPORT CUresult cuGraphAddHostNode(CUgraphNode* out, CUgraph g, const CUgraphNod
   w.host = p->fn, w.user = p->userData;
   return add_node(out, g, deps, n, std::move(w));
 }
-EXPORT CUresult cuGraphAddEmptyNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps, size_t n) {
+EXPORT CUresult cuGraphAddEmptyNode(CUgraphNode* out, CUgraph g, const CUgraphNode* deps,
+                                    size_t n) {
   API(cuGraphAddEmptyNode);
   return add_node(out, g, deps, n, Work{});
 }
@@ -127,7 +152,8 @@ EXPORT CUresult cuGraphGetNodes(CUgraph h, CUgraphNode* out, size_t* n) {
   Graph* g = graph_of(h);
   NEED(g && n);
   if (out) {
-    for (size_t i = 0; i < *n; i++) out[i] = i < g->nodes.size() ? (CUgraphNode)g->nodes[i].get() : nullptr;
+    for (size_t i = 0; i < *n; i++)
+      out[i] = i < g->nodes.size() ? (CUgraphNode)g->nodes[i].get() : nullptr;
     *n = std::min(*n, g->nodes.size());
   } else {
     *n = g->nodes.size();
@@ -139,11 +165,20 @@ EXPORT CUresult cuGraphNodeGetType(CUgraphNode h, CUgraphNodeType* t) {
   Node* n = node_of(h);
   NEED(n && t);
   switch (n->work.kind) {
-    case Work::Kernel: *t = CU_GRAPH_NODE_TYPE_KERNEL; break;
-    case Work::Copy: *t = CU_GRAPH_NODE_TYPE_MEMCPY; break;
-    case Work::Set: *t = CU_GRAPH_NODE_TYPE_MEMSET; break;
-    case Work::Host: *t = CU_GRAPH_NODE_TYPE_HOST; break;
-    default: *t = CU_GRAPH_NODE_TYPE_EMPTY;
+    case Work::Kernel:
+      *t = CU_GRAPH_NODE_TYPE_KERNEL;
+      break;
+    case Work::Copy:
+      *t = CU_GRAPH_NODE_TYPE_MEMCPY;
+      break;
+    case Work::Set:
+      *t = CU_GRAPH_NODE_TYPE_MEMSET;
+      break;
+    case Work::Host:
+      *t = CU_GRAPH_NODE_TYPE_HOST;
+      break;
+    default:
+      *t = CU_GRAPH_NODE_TYPE_EMPTY;
   }
   return CUDA_SUCCESS;
 }
@@ -165,14 +200,16 @@ EXPORT CUresult cuGraphInstantiate(CUgraphExec* out, CUgraph h, unsigned long lo
   *out = (CUgraphExec)e;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuGraphInstantiateWithParams(CUgraphExec* out, CUgraph g, CUDA_GRAPH_INSTANTIATE_PARAMS* p) {
+EXPORT CUresult cuGraphInstantiateWithParams(CUgraphExec* out, CUgraph g,
+                                             CUDA_GRAPH_INSTANTIATE_PARAMS* p) {
   API(cuGraphInstantiateWithParams);
   NEED(p);
   CUresult r = cuGraphInstantiateWithFlags(out, g, p->flags);
   p->result_out = r ? CUDA_GRAPH_INSTANTIATE_ERROR : CUDA_GRAPH_INSTANTIATE_SUCCESS;
   return r;
 }
-EXPORT CUresult cuGraphExecKernelNodeSetParams(CUgraphExec h, CUgraphNode nh, const CUDA_KERNEL_NODE_PARAMS* p) {
+EXPORT CUresult cuGraphExecKernelNodeSetParams(CUgraphExec h, CUgraphNode nh,
+                                               const CUDA_KERNEL_NODE_PARAMS* p) {
   API(cuGraphExecKernelNodeSetParams);
   GraphExec* e = exec_of(h);
   NEED(e);
@@ -208,10 +245,16 @@ EXPORT CUresult cuGraphLaunch(CUgraphExec h, CUstream sh) {
   CUresult err;
   Stream* s = stream_of(sh, &err);
   if (!s) return err;
-  if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
+  if (s->capture) {
+    s->capture->broken = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
   return launch_graph(e, s);
 }
-EXPORT CUresult cuGraphUpload(CUgraphExec h, CUstream) { API(cuGraphUpload); return exec_of(h) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE; }
+EXPORT CUresult cuGraphUpload(CUgraphExec h, CUstream) {
+  API(cuGraphUpload);
+  return exec_of(h) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
 EXPORT CUresult cuGraphExecDestroy(CUgraphExec h) {
   API(cuGraphExecDestroy);
   GraphExec* e = exec_of(h);

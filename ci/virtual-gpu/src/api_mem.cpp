@@ -49,10 +49,12 @@ CUresult async_copy(CUstream h, u64 dst, u64 src, u64 n, u64 rows = 1, u64 dp = 
   bool src_host = !memory().in_window(src), dst_host = !memory().in_window(dst);
   if (src_host && !pinned(src) && !s->capture) {  // a pageable source is staged at call time
     w.staged = std::make_shared<std::vector<u8>>();
-    for (u64 r = 0; r < rows; r++) w.staged->insert(w.staged->end(), (u8*)src + r * sp, (u8*)src + r * sp + n);
+    for (u64 r = 0; r < rows; r++)
+      w.staged->insert(w.staged->end(), (u8*)src + r * sp, (u8*)src + r * sp + n);
   }
   e = enqueue(s, std::move(w));
-  if (!e && dst_host && !pinned(dst) && !s->capture) {  // and a pageable destination makes the call wait
+  if (!e && dst_host && !pinned(dst) &&
+      !s->capture) {  // and a pageable destination makes the call wait
     wait_stream(s);
     return (CUresult)current()->fault;
   }
@@ -65,11 +67,13 @@ bool device_range(u64 p, u64 n) {
 CUresult fill(CUstream h, bool sync, u64 dst, u64 pitch, u32 value, u32 elem, u64 width, u64 rows) {
   CUresult e;
   if (dst % elem || !memory().in_window(dst)) return CUDA_ERROR_INVALID_VALUE;
-  if (sync) if (CUresult r = capture_guard()) return r;
+  if (sync)
+    if (CUresult r = capture_guard()) return r;
   Stream* s = stream_of(h, &e);
   if (!s) return e;
   if (!width || !rows) return CUDA_SUCCESS;
-  if (!device_range(dst, rows > 1 ? (rows - 1) * pitch + width * elem : width * elem)) return CUDA_ERROR_INVALID_VALUE;
+  if (!device_range(dst, rows > 1 ? (rows - 1) * pitch + width * elem : width * elem))
+    return CUDA_ERROR_INVALID_VALUE;
   Work w;
   w.kind = Work::Set;
   w.dst = dst, w.bytes = width, w.elem = elem, w.value = value, w.rows = rows, w.dpitch = pitch;
@@ -79,8 +83,13 @@ CUresult fill(CUstream h, bool sync, u64 dst, u64 pitch, u32 value, u32 elem, u6
 }
 }  // namespace
 
-EXPORT CUresult cuMemAlloc(CUdeviceptr* p, size_t n) { API(cuMemAlloc); if (CUresult r = capture_guard()) return r; return allocate(p, n, false, "mem.allocs"); }
-EXPORT CUresult cuMemAllocPitch(CUdeviceptr* p, size_t* pitch, size_t width, size_t height, unsigned elem) {
+EXPORT CUresult cuMemAlloc(CUdeviceptr* p, size_t n) {
+  API(cuMemAlloc);
+  if (CUresult r = capture_guard()) return r;
+  return allocate(p, n, false, "mem.allocs");
+}
+EXPORT CUresult cuMemAllocPitch(CUdeviceptr* p, size_t* pitch, size_t width, size_t height,
+                                unsigned elem) {
   API(cuMemAllocPitch);
   NEED(pitch && (elem == 4 || elem == 8 || elem == 16));
   *pitch = (width + 255) / 256 * 256;
@@ -133,8 +142,14 @@ EXPORT CUresult cuDeviceGetDefaultMemPool(CUmemoryPool* p, CUdevice i) {
   *p = (CUmemoryPool)&g_pools[i];
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuDeviceGetMemPool(CUmemoryPool* p, CUdevice i) { return cuDeviceGetDefaultMemPool(p, i); }
-EXPORT CUresult cuDeviceSetMemPool(CUdevice i, CUmemoryPool p) { API(cuDeviceSetMemPool, false); NEED(pool_device(p) == i); return CUDA_SUCCESS; }
+EXPORT CUresult cuDeviceGetMemPool(CUmemoryPool* p, CUdevice i) {
+  return cuDeviceGetDefaultMemPool(p, i);
+}
+EXPORT CUresult cuDeviceSetMemPool(CUdevice i, CUmemoryPool p) {
+  API(cuDeviceSetMemPool, false);
+  NEED(pool_device(p) == i);
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuMemPoolCreate(CUmemoryPool* p, const CUmemPoolProps* props) {
   API(cuMemPoolCreate, false);
   NEED(p && props && props->location.id >= 0 && props->location.id < driver().devices);
@@ -143,7 +158,11 @@ EXPORT CUresult cuMemPoolCreate(CUmemoryPool* p, const CUmemPoolProps* props) {
   *p = (CUmemoryPool)&g_user_pool[next++ * MAX_DEVICES + props->location.id];
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuMemPoolDestroy(CUmemoryPool p) { API(cuMemPoolDestroy, false); NEED(pool_device(p) >= 0); return CUDA_SUCCESS; }
+EXPORT CUresult cuMemPoolDestroy(CUmemoryPool p) {
+  API(cuMemPoolDestroy, false);
+  NEED(pool_device(p) >= 0);
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool p, CUmemPool_attribute a, void* v) {
   API(cuMemPoolSetAttribute, false);
   NEED(v && pool_device(p) >= 0);
@@ -156,22 +175,42 @@ EXPORT CUresult cuMemPoolGetAttribute(CUmemoryPool p, CUmemPool_attribute a, voi
   NEED(v && pool_device(p) >= 0);
   int d = pool_device(p);
   switch (a) {
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT: case CU_MEMPOOL_ATTR_USED_MEM_CURRENT: *(cuuint64_t*)v = memory().used(d); break;
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH: case CU_MEMPOOL_ATTR_USED_MEM_HIGH: *(cuuint64_t*)v = memory().peak(d); break;
-    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: *(cuuint64_t*)v = g_pool_attributes[p][a]; break;
-    default: *(int*)v = 1;
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT:
+    case CU_MEMPOOL_ATTR_USED_MEM_CURRENT:
+      *(cuuint64_t*)v = memory().used(d);
+      break;
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
+    case CU_MEMPOOL_ATTR_USED_MEM_HIGH:
+      *(cuuint64_t*)v = memory().peak(d);
+      break;
+    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD:
+      *(cuuint64_t*)v = g_pool_attributes[p][a];
+      break;
+    default:
+      *(int*)v = 1;
   }
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool p, size_t) { API(cuMemPoolTrimTo, false); NEED(pool_device(p) >= 0); return CUDA_SUCCESS; }
-EXPORT CUresult cuMemPoolSetAccess(CUmemoryPool p, const CUmemAccessDesc* m, size_t n) { API(cuMemPoolSetAccess, false); NEED(pool_device(p) >= 0 && (m || !n)); return CUDA_SUCCESS; }
+EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool p, size_t) {
+  API(cuMemPoolTrimTo, false);
+  NEED(pool_device(p) >= 0);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemPoolSetAccess(CUmemoryPool p, const CUmemAccessDesc* m, size_t n) {
+  API(cuMemPoolSetAccess, false);
+  NEED(pool_device(p) >= 0 && (m || !n));
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuMemAllocFromPoolAsync(CUdeviceptr* out, size_t n, CUmemoryPool pool, CUstream h) {
   API(cuMemAllocFromPoolAsync);
   NEED(pool_device(pool) >= 0);
   CUresult e;
   Stream* s = stream_of(h, &e);
   if (!s) return e;
-  if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
+  if (s->capture) {
+    s->capture->broken = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
   return allocate(out, n, true, "mem.async_allocs");
 }
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr* out, size_t n, CUstream h) {
@@ -179,7 +218,10 @@ EXPORT CUresult cuMemAllocAsync(CUdeviceptr* out, size_t n, CUstream h) {
   CUresult e;
   Stream* s = stream_of(h, &e);
   if (!s) return e;
-  if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
+  if (s->capture) {
+    s->capture->broken = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
   return allocate(out, n, true, "mem.async_allocs");
 }
 EXPORT CUresult cuMemFreeAsync(CUdeviceptr p, CUstream h) {
@@ -203,7 +245,8 @@ EXPORT CUresult cuMemFreeAsync(CUdeviceptr p, CUstream h) {
 EXPORT CUresult cuMemHostAlloc(void** p, size_t n, unsigned flags) {
   API(cuMemHostAlloc);
   NEED(p && n && flags < 16);
-  void* m = mmap(nullptr, (n + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* m = mmap(nullptr, (n + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (m == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
   memory().add_host(m, n);
   *p = m;
@@ -236,7 +279,12 @@ EXPORT CUresult cuMemHostGetDevicePointer(CUdeviceptr* d, void* p, unsigned flag
   *d = (u64)p;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuMemHostGetFlags(unsigned* f, void* p) { API(cuMemHostGetFlags); NEED(f && pinned((u64)p)); *f = CU_MEMHOSTALLOC_DEVICEMAP; return CUDA_SUCCESS; }
+EXPORT CUresult cuMemHostGetFlags(unsigned* f, void* p) {
+  API(cuMemHostGetFlags);
+  NEED(f && pinned((u64)p));
+  *f = CU_MEMHOSTALLOC_DEVICEMAP;
+  return CUDA_SUCCESS;
+}
 
 EXPORT CUresult cuPointerGetAttribute(void* out, CUpointer_attribute a, CUdeviceptr p) {
   API(cuPointerGetAttribute);
@@ -244,17 +292,39 @@ EXPORT CUresult cuPointerGetAttribute(void* out, CUpointer_attribute a, CUdevice
   const Alloc* x = memory().find(p);
   if (!x) return CUDA_ERROR_INVALID_VALUE;
   switch (a) {
-    case CU_POINTER_ATTRIBUTE_CONTEXT: *(void**)out = x->ctx; break;
-    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: *(unsigned*)out = x->device < 0 ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE; break;
-    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: *(u64*)out = p; break;
-    case CU_POINTER_ATTRIBUTE_HOST_POINTER: if (x->device >= 0) return CUDA_ERROR_INVALID_VALUE; *(u64*)out = p; break;
-    case CU_POINTER_ATTRIBUTE_BUFFER_ID: *(u64*)out = x->id; break;
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED: *(unsigned*)out = 0; break;
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *(int*)out = x->device < 0 ? 0 : x->device; break;
-    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: *(u64*)out = x->base; break;
-    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: *(size_t*)out = x->size; break;
-    case CU_POINTER_ATTRIBUTE_MAPPED: *(unsigned*)out = 1; break;
-    default: return CUDA_ERROR_NOT_SUPPORTED;
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      *(void**)out = x->ctx;
+      break;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+      *(unsigned*)out = x->device < 0 ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
+      break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
+      *(u64*)out = p;
+      break;
+    case CU_POINTER_ATTRIBUTE_HOST_POINTER:
+      if (x->device >= 0) return CUDA_ERROR_INVALID_VALUE;
+      *(u64*)out = p;
+      break;
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID:
+      *(u64*)out = x->id;
+      break;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+      *(unsigned*)out = 0;
+      break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+      *(int*)out = x->device < 0 ? 0 : x->device;
+      break;
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+      *(u64*)out = x->base;
+      break;
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+      *(size_t*)out = x->size;
+      break;
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+      *(unsigned*)out = 1;
+      break;
+    default:
+      return CUDA_ERROR_NOT_SUPPORTED;
   }
   return CUDA_SUCCESS;
 }
@@ -276,7 +346,11 @@ EXPORT CUresult cuMemcpyDtoD(CUdeviceptr d, CUdeviceptr s, size_t n) {
   NEED(!n || (device_range(d, n) && device_range(s, n)));
   return sync_copy(d, s, n);
 }
-EXPORT CUresult cuMemcpy(CUdeviceptr d, CUdeviceptr s, size_t n) { API(cuMemcpy); NEED(!n || (d && s)); return sync_copy(d, s, n); }
+EXPORT CUresult cuMemcpy(CUdeviceptr d, CUdeviceptr s, size_t n) {
+  API(cuMemcpy);
+  NEED(!n || (d && s));
+  return sync_copy(d, s, n);
+}
 EXPORT CUresult cuMemcpyPeer(CUdeviceptr d, CUcontext, CUdeviceptr s, CUcontext, size_t n) {
   API(cuMemcpyPeer);
   NEED(!n || (device_range(d, n) && device_range(s, n)));
@@ -297,8 +371,13 @@ EXPORT CUresult cuMemcpyDtoDAsync(CUdeviceptr d, CUdeviceptr src, size_t n, CUst
   NEED(!n || (device_range(d, n) && device_range(src, n)));
   return async_copy(s, d, src, n);
 }
-EXPORT CUresult cuMemcpyAsync(CUdeviceptr d, CUdeviceptr src, size_t n, CUstream s) { API(cuMemcpyAsync); NEED(!n || (d && src)); return async_copy(s, d, src, n); }
-EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr d, CUcontext, CUdeviceptr src, CUcontext, size_t n, CUstream s) {
+EXPORT CUresult cuMemcpyAsync(CUdeviceptr d, CUdeviceptr src, size_t n, CUstream s) {
+  API(cuMemcpyAsync);
+  NEED(!n || (d && src));
+  return async_copy(s, d, src, n);
+}
+EXPORT CUresult cuMemcpyPeerAsync(CUdeviceptr d, CUcontext, CUdeviceptr src, CUcontext, size_t n,
+                                  CUstream s) {
   API(cuMemcpyPeerAsync);
   NEED(!n || (device_range(d, n) && device_range(src, n)));
   return async_copy(s, d, src, n);
@@ -307,20 +386,55 @@ static CUresult copy_2d(const CUDA_MEMCPY2D* c, CUstream s, bool sync) {
   NEED(c && c->srcMemoryType != CU_MEMORYTYPE_ARRAY && c->dstMemoryType != CU_MEMORYTYPE_ARRAY);
   u64 src = c->srcMemoryType == CU_MEMORYTYPE_HOST ? (u64)c->srcHost : c->srcDevice;
   u64 dst = c->dstMemoryType == CU_MEMORYTYPE_HOST ? (u64)c->dstHost : c->dstDevice;
-  u64 sp = c->srcPitch ? c->srcPitch : c->WidthInBytes, dp = c->dstPitch ? c->dstPitch : c->WidthInBytes;
+  u64 sp = c->srcPitch ? c->srcPitch : c->WidthInBytes,
+      dp = c->dstPitch ? c->dstPitch : c->WidthInBytes;
   src += c->srcY * sp + c->srcXInBytes, dst += c->dstY * dp + c->dstXInBytes;
   NEED(src && dst && sp >= c->WidthInBytes && dp >= c->WidthInBytes);
-  return sync ? sync_copy(dst, src, c->WidthInBytes, c->Height, dp, sp) : async_copy(s, dst, src, c->WidthInBytes, c->Height, dp, sp);
+  return sync ? sync_copy(dst, src, c->WidthInBytes, c->Height, dp, sp)
+              : async_copy(s, dst, src, c->WidthInBytes, c->Height, dp, sp);
 }
-EXPORT CUresult cuMemcpy2D(const CUDA_MEMCPY2D* c) { API(cuMemcpy2D); return copy_2d(c, nullptr, true); }
-EXPORT CUresult cuMemcpy2DUnaligned(const CUDA_MEMCPY2D* c) { API(cuMemcpy2DUnaligned); return copy_2d(c, nullptr, true); }
-EXPORT CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D* c, CUstream s) { API(cuMemcpy2DAsync); return copy_2d(c, s, false); }
+EXPORT CUresult cuMemcpy2D(const CUDA_MEMCPY2D* c) {
+  API(cuMemcpy2D);
+  return copy_2d(c, nullptr, true);
+}
+EXPORT CUresult cuMemcpy2DUnaligned(const CUDA_MEMCPY2D* c) {
+  API(cuMemcpy2DUnaligned);
+  return copy_2d(c, nullptr, true);
+}
+EXPORT CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D* c, CUstream s) {
+  API(cuMemcpy2DAsync);
+  return copy_2d(c, s, false);
+}
 
-EXPORT CUresult cuMemsetD8(CUdeviceptr d, unsigned char v, size_t n) { API(cuMemsetD8); return fill(nullptr, true, d, 0, v, 1, n, 1); }
-EXPORT CUresult cuMemsetD16(CUdeviceptr d, unsigned short v, size_t n) { API(cuMemsetD16); return fill(nullptr, true, d, 0, v, 2, n, 1); }
-EXPORT CUresult cuMemsetD32(CUdeviceptr d, unsigned v, size_t n) { API(cuMemsetD32); return fill(nullptr, true, d, 0, v, 4, n, 1); }
-EXPORT CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream s) { API(cuMemsetD8Async); return fill(s, false, d, 0, v, 1, n, 1); }
-EXPORT CUresult cuMemsetD16Async(CUdeviceptr d, unsigned short v, size_t n, CUstream s) { API(cuMemsetD16Async); return fill(s, false, d, 0, v, 2, n, 1); }
-EXPORT CUresult cuMemsetD32Async(CUdeviceptr d, unsigned v, size_t n, CUstream s) { API(cuMemsetD32Async); return fill(s, false, d, 0, v, 4, n, 1); }
-EXPORT CUresult cuMemsetD2D8(CUdeviceptr d, size_t p, unsigned char v, size_t w, size_t h) { API(cuMemsetD2D8); return fill(nullptr, true, d, p, v, 1, w, h); }
-EXPORT CUresult cuMemsetD2D32(CUdeviceptr d, size_t p, unsigned v, size_t w, size_t h) { API(cuMemsetD2D32); return fill(nullptr, true, d, p, v, 4, w, h); }
+EXPORT CUresult cuMemsetD8(CUdeviceptr d, unsigned char v, size_t n) {
+  API(cuMemsetD8);
+  return fill(nullptr, true, d, 0, v, 1, n, 1);
+}
+EXPORT CUresult cuMemsetD16(CUdeviceptr d, unsigned short v, size_t n) {
+  API(cuMemsetD16);
+  return fill(nullptr, true, d, 0, v, 2, n, 1);
+}
+EXPORT CUresult cuMemsetD32(CUdeviceptr d, unsigned v, size_t n) {
+  API(cuMemsetD32);
+  return fill(nullptr, true, d, 0, v, 4, n, 1);
+}
+EXPORT CUresult cuMemsetD8Async(CUdeviceptr d, unsigned char v, size_t n, CUstream s) {
+  API(cuMemsetD8Async);
+  return fill(s, false, d, 0, v, 1, n, 1);
+}
+EXPORT CUresult cuMemsetD16Async(CUdeviceptr d, unsigned short v, size_t n, CUstream s) {
+  API(cuMemsetD16Async);
+  return fill(s, false, d, 0, v, 2, n, 1);
+}
+EXPORT CUresult cuMemsetD32Async(CUdeviceptr d, unsigned v, size_t n, CUstream s) {
+  API(cuMemsetD32Async);
+  return fill(s, false, d, 0, v, 4, n, 1);
+}
+EXPORT CUresult cuMemsetD2D8(CUdeviceptr d, size_t p, unsigned char v, size_t w, size_t h) {
+  API(cuMemsetD2D8);
+  return fill(nullptr, true, d, p, v, 1, w, h);
+}
+EXPORT CUresult cuMemsetD2D32(CUdeviceptr d, size_t p, unsigned v, size_t w, size_t h) {
+  API(cuMemsetD2D32);
+  return fill(nullptr, true, d, p, v, 4, w, h);
+}

@@ -40,20 +40,23 @@ std::string ptx_in_fatbin(const u8* p) {
   return all.substr(at, end == std::string::npos ? std::string::npos : end - at);
 }
 
-// "// ptxas sm_80 NAME registers=40 spill_stores=0 spill_loads=0 stack=0", as ci/ptxas-note appends it to PTX.
+// "// ptxas sm_80 NAME registers=40 spill_stores=0 spill_loads=0 stack=0", as ci/ptxas-note appends
+// it to PTX.
 void read_notes(const std::string& text, const KernelTable& kernels) {
   for (size_t at = 0; (at = text.find("\n// ptxas sm_", at)) != std::string::npos; at++) {
     char name[1024];
     Kernel::Ptxas p;
-    if (sscanf(text.c_str() + at, "\n// ptxas %*s %1023s registers=%u spill_stores=%u spill_loads=%u stack=%u", name, &p.registers, &p.spill_stores,
-               &p.spill_loads, &p.stack) != 5)
+    if (sscanf(text.c_str() + at,
+               "\n// ptxas %*s %1023s registers=%u spill_stores=%u spill_loads=%u stack=%u", name,
+               &p.registers, &p.spill_stores, &p.spill_loads, &p.stack) != 5)
       continue;
     auto k = kernels.find(name);
     if (k != kernels.end()) k->second->ptxas = p;
   }
 }
 
-// Text that was loaded before needs no second parse; without variables of its own, no second decoding either.
+// Text that was loaded before needs no second parse; without variables of its own, no second
+// decoding either.
 struct Loaded {
   std::string text;
   std::shared_ptr<const PtxModule> ptx;
@@ -103,7 +106,9 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
     const PtxModule& ptx = *m->ptx;
     const Profile& pr = *driver().profile;
     if (ptx.sm > pr.major * 10 + pr.minor) {
-      say(logs, "target " + ptx.target + " is above this device (sm_" + std::to_string(pr.major * 10 + pr.minor) + "); GATUN_VGPU_PROFILE=h100 gives sm_90");
+      say(logs, "target " + ptx.target + " is above this device (sm_" +
+                    std::to_string(pr.major * 10 + pr.minor) +
+                    "); GATUN_VGPU_PROFILE=h100 gives sm_90");
       return CUDA_ERROR_NO_BINARY_FOR_GPU;
     }
     SymbolTable symbols;
@@ -124,11 +129,13 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
       memory().mark(a->base, v.size);  // module variables start as zero
     };
     for (auto& v : ptx.vars) place(v);
-    for (auto& f : ptx.functions) for (auto& v : f.second.vars) place(v);
+    for (auto& f : ptx.functions)
+      for (auto& v : f.second.vars) place(v);
     for (auto& v : ptx.vars)
       for (auto& r : v.refs) {
         auto it = symbols.find(r.sym);
-        if (it == symbols.end()) throw PtxError(1, "initialiser of " + v.name + " names unknown symbol " + r.sym);
+        if (it == symbols.end())
+          throw PtxError(1, "initialiser of " + v.name + " names unknown symbol " + r.sym);
         u64 addr = it->second + r.add;
         if (symbols.count(v.name)) memcpy(memory().device_bytes(symbols[v.name]) + r.at, &addr, 8);
       }
@@ -136,7 +143,8 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
       m->kernels = known->kernels;
     } else {
       for (auto& f : ptx.functions)
-        if (f.second.entry && f.second.defined) m->kernels[f.first] = decode(ptx, f.second, symbols);
+        if (f.second.entry && f.second.defined)
+          m->kernels[f.first] = decode(ptx, f.second, symbols);
       read_notes(text, m->kernels);
       if (!known && !mutant) {
         loaded().push_back({text, m->ptx, symbols.empty() ? m->kernels : KernelTable{}});
@@ -152,7 +160,9 @@ CUresult load(CUmodule* out, const void* image, const Logs& logs) {
     for (u64 a : m->memory) memory().release(a);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  if (logs.info && logs.info_size) snprintf(logs.info, logs.info_size, "Gatun Virtual GPU: %zu entries decoded", m->kernels.size());
+  if (logs.info && logs.info_size)
+    snprintf(logs.info, logs.info_size, "Gatun Virtual GPU: %zu entries decoded",
+             m->kernels.size());
   driver().modules.insert(m.get());
   *out = (CUmodule)m.release();
   return CUDA_SUCCESS;
@@ -174,7 +184,8 @@ CUresult get_function(CUfunction* out, Module* m, const char* name) {
   if (!f) {
     f = std::make_unique<Function_>();
     f->module = m, f->kernel = k->second.get();
-    f->max_dynamic = f->kernel->static_shared < 48 * 1024 ? 48 * 1024 - f->kernel->static_shared : 0;
+    f->max_dynamic =
+        f->kernel->static_shared < 48 * 1024 ? 48 * 1024 - f->kernel->static_shared : 0;
     driver().functions.insert(f.get());
   }
   *out = (CUfunction)f.get();
@@ -190,13 +201,22 @@ CUresult read_file(const char* path, std::string& text) {
 }
 }  // namespace
 
-EXPORT CUresult cuModuleLoadDataEx(CUmodule* out, const void* image, unsigned n, CUjit_option* o, void** v) {
+EXPORT CUresult cuModuleLoadDataEx(CUmodule* out, const void* image, unsigned n, CUjit_option* o,
+                                   void** v) {
   API(cuModuleLoadDataEx);
   NEED(out && image);
   return load(out, image, logs_of(n, o, v));
 }
-EXPORT CUresult cuModuleLoadData(CUmodule* out, const void* image) { API(cuModuleLoadData); NEED(out && image); return load(out, image, {}); }
-EXPORT CUresult cuModuleLoadFatBinary(CUmodule* out, const void* image) { API(cuModuleLoadFatBinary); NEED(out && image); return load(out, image, {}); }
+EXPORT CUresult cuModuleLoadData(CUmodule* out, const void* image) {
+  API(cuModuleLoadData);
+  NEED(out && image);
+  return load(out, image, {});
+}
+EXPORT CUresult cuModuleLoadFatBinary(CUmodule* out, const void* image) {
+  API(cuModuleLoadFatBinary);
+  NEED(out && image);
+  return load(out, image, {});
+}
 EXPORT CUresult cuModuleLoad(CUmodule* out, const char* path) {
   API(cuModuleLoad);
   NEED(out && path);
@@ -216,7 +236,10 @@ EXPORT CUresult cuModuleUnload(CUmodule h) {
   delete m;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuModuleGetFunction(CUfunction* out, CUmodule h, const char* name) { API(cuModuleGetFunction); return get_function(out, module_of(h), name); }
+EXPORT CUresult cuModuleGetFunction(CUfunction* out, CUmodule h, const char* name) {
+  API(cuModuleGetFunction);
+  return get_function(out, module_of(h), name);
+}
 EXPORT CUresult cuModuleGetFunctionCount(unsigned* n, CUmodule h) {
   API(cuModuleGetFunctionCount);
   Module* m = module_of(h);
@@ -238,9 +261,13 @@ EXPORT CUresult cuModuleGetGlobal(CUdeviceptr* p, size_t* n, CUmodule h, const c
 }
 // ---- extensions for mutation tests: not part of any real driver ----
 
-// Modules loaded from now on lack the kernel's point-th barrier, fence, wait or commit, or have it loosened; null ends it.
-EXPORT void vgpuMutate(const char* kernel, unsigned point, int loosen) { mutation() = {kernel ? kernel : "", point, loosen != 0}; }
-// The synchronising instructions of a kernel that is loaded, one a line (PTX line, source line, instruction); returns the whole length.
+// Modules loaded from now on lack the kernel's point-th barrier, fence, wait or commit, or have it
+// loosened; null ends it.
+EXPORT void vgpuMutate(const char* kernel, unsigned point, int loosen) {
+  mutation() = {kernel ? kernel : "", point, loosen != 0};
+}
+// The synchronising instructions of a kernel that is loaded, one a line (PTX line, source line,
+// instruction); returns the whole length.
 EXPORT size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size) {
   std::lock_guard<std::recursive_mutex> lock(driver().mu);
   for (Module* m : driver().modules) {
@@ -253,16 +280,25 @@ EXPORT size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size) {
   return 0;
 }
 
-EXPORT CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* m) { API(cuModuleGetLoadingMode, false); NEED(m); *m = CU_MODULE_EAGER_LOADING; return CUDA_SUCCESS; }
+EXPORT CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* m) {
+  API(cuModuleGetLoadingMode, false);
+  NEED(m);
+  *m = CU_MODULE_EAGER_LOADING;
+  return CUDA_SUCCESS;
+}
 
 // A library here is a module of the current context.
-EXPORT CUresult cuLibraryLoadData(CUlibrary* out, const void* code, CUjit_option* o, void** v, unsigned n, CUlibraryOption*, void**, unsigned) {
+EXPORT CUresult cuLibraryLoadData(CUlibrary* out, const void* code, CUjit_option* o, void** v,
+                                  unsigned n, CUlibraryOption*, void**, unsigned) {
   API(cuLibraryLoadData);
   NEED(out && code);
   return load((CUmodule*)out, code, logs_of(n, o, v));
 }
 EXPORT CUresult cuLibraryUnload(CUlibrary l) { return cuModuleUnload((CUmodule)l); }
-EXPORT CUresult cuLibraryGetKernel(CUkernel* out, CUlibrary l, const char* name) { API(cuLibraryGetKernel); return get_function((CUfunction*)out, module_of((CUmodule)l), name); }
+EXPORT CUresult cuLibraryGetKernel(CUkernel* out, CUlibrary l, const char* name) {
+  API(cuLibraryGetKernel);
+  return get_function((CUfunction*)out, module_of((CUmodule)l), name);
+}
 EXPORT CUresult cuLibraryGetModule(CUmodule* out, CUlibrary l) {
   API(cuLibraryGetModule);
   NEED(out);
@@ -281,7 +317,9 @@ EXPORT CUresult cuKernelGetFunction(CUfunction* out, CUkernel k) {
 // ---- functions ----
 
 // ptxas' count where the PTX carries it (ci/ptxas-note); else our live rows, which are an estimate.
-static u32 registers_of(const Kernel& k) { return k.ptxas.registers ? k.ptxas.registers : std::min(255u, std::max(16u, k.reg_pressure)); }
+static u32 registers_of(const Kernel& k) {
+  return k.ptxas.registers ? k.ptxas.registers : std::min(255u, std::max(16u, k.reg_pressure));
+}
 
 EXPORT CUresult cuFuncGetAttribute(int* v, CUfunction_attribute a, CUfunction h) {
   API(cuFuncGetAttribute);
@@ -290,16 +328,36 @@ EXPORT CUresult cuFuncGetAttribute(int* v, CUfunction_attribute a, CUfunction h)
   if (!f) return CUDA_ERROR_INVALID_HANDLE;
   const Kernel& k = *f->kernel;
   switch (a) {
-    case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *v = k.maxntid ? (int)k.maxntid : 1024; break;
-    case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *v = (int)k.static_shared; break;
-    case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES: *v = 0; break;
-    case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *v = (int)k.local_bytes; break;
-    case CU_FUNC_ATTRIBUTE_NUM_REGS: *v = (int)registers_of(k); break;
-    case CU_FUNC_ATTRIBUTE_PTX_VERSION: case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *v = k.sm; break;
-    case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA: *v = 0; break;
-    case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *v = (int)f->max_dynamic; break;
-    case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT: *v = -1; break;
-    default: return CUDA_ERROR_INVALID_VALUE;
+    case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK:
+      *v = k.maxntid ? (int)k.maxntid : 1024;
+      break;
+    case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES:
+      *v = (int)k.static_shared;
+      break;
+    case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
+      *v = 0;
+      break;
+    case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES:
+      *v = (int)k.local_bytes;
+      break;
+    case CU_FUNC_ATTRIBUTE_NUM_REGS:
+      *v = (int)registers_of(k);
+      break;
+    case CU_FUNC_ATTRIBUTE_PTX_VERSION:
+    case CU_FUNC_ATTRIBUTE_BINARY_VERSION:
+      *v = k.sm;
+      break;
+    case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA:
+      *v = 0;
+      break;
+    case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
+      *v = (int)f->max_dynamic;
+      break;
+    case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
+      *v = -1;
+      break;
+    default:
+      return CUDA_ERROR_INVALID_VALUE;
   }
   return CUDA_SUCCESS;
 }
@@ -312,9 +370,13 @@ EXPORT CUresult cuFuncSetAttribute(CUfunction h, CUfunction_attribute a, int v) 
     f->max_dynamic = (u32)v;
     return CUDA_SUCCESS;
   }
-  return a == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return a == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT ? CUDA_SUCCESS
+                                                                 : CUDA_ERROR_INVALID_VALUE;
 }
-EXPORT CUresult cuFuncSetCacheConfig(CUfunction h, CUfunc_cache) { API(cuFuncSetCacheConfig); return function_of(h) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE; }
+EXPORT CUresult cuFuncSetCacheConfig(CUfunction h, CUfunc_cache) {
+  API(cuFuncSetCacheConfig);
+  return function_of(h) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
 EXPORT CUresult cuFuncGetModule(CUmodule* m, CUfunction h) {
   API(cuFuncGetModule);
   NEED(m);
@@ -357,22 +419,29 @@ u32 occupancy(const Kernel& k, u32 threads, u32 shared) {
 CUresult check_launch(const Work& w) {
   const Kernel& k = *w.fn->kernel;
   const Profile& p = *driver().profile;
-  for (int i = 0; i < 3; i++) if (!w.grid[i] || !w.block[i]) return CUDA_ERROR_INVALID_VALUE;
-  if (w.grid[0] > 2147483647u || w.grid[1] > 65535 || w.grid[2] > 65535) return CUDA_ERROR_INVALID_VALUE;
+  for (int i = 0; i < 3; i++)
+    if (!w.grid[i] || !w.block[i]) return CUDA_ERROR_INVALID_VALUE;
+  if (w.grid[0] > 2147483647u || w.grid[1] > 65535 || w.grid[2] > 65535)
+    return CUDA_ERROR_INVALID_VALUE;
   if (w.block[0] > 1024 || w.block[1] > 1024 || w.block[2] > 64) return CUDA_ERROR_INVALID_VALUE;
   u64 threads = (u64)w.block[0] * w.block[1] * w.block[2];
   if (threads > 1024) return CUDA_ERROR_INVALID_VALUE;
   if (k.maxntid && threads > k.maxntid) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-  if (k.reqntid[0]) for (int i = 0; i < 3; i++) if (w.block[i] != k.reqntid[i]) return CUDA_ERROR_INVALID_VALUE;
+  if (k.reqntid[0])
+    for (int i = 0; i < 3; i++)
+      if (w.block[i] != k.reqntid[i]) return CUDA_ERROR_INVALID_VALUE;
   if (w.shared > w.fn->max_dynamic) {
-    report_host("LIMIT", Severity::Warn, k.name + " asks for " + std::to_string(w.shared) + " bytes of dynamic shared memory; its limit is " +
-                std::to_string(w.fn->max_dynamic) + " (cuFuncSetAttribute raises it)");
+    report_host("LIMIT", Severity::Warn,
+                k.name + " asks for " + std::to_string(w.shared) +
+                    " bytes of dynamic shared memory; its limit is " +
+                    std::to_string(w.fn->max_dynamic) + " (cuFuncSetAttribute raises it)");
     return CUDA_ERROR_INVALID_VALUE;
   }
   if (k.static_shared + w.shared > p.shared_optin) return CUDA_ERROR_INVALID_VALUE;
   u32 occ = occupancy(k, (u32)threads, w.shared);
   if (!occ) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-  if (w.cooperative && (u64)w.grid[0] * w.grid[1] * w.grid[2] > (u64)occ * p.sms) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+  if (w.cooperative && (u64)w.grid[0] * w.grid[1] * w.grid[2] > (u64)occ * p.sms)
+    return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   return CUDA_SUCCESS;
 }
 
@@ -380,14 +449,16 @@ Launch* make_launch(const Work& w, Context* c) {
   auto* l = new Launch;
   l->kernel = w.fn->kernel;
   u64 threads = 1;
-  for (int i = 0; i < 3; i++) l->grid[i] = w.grid[i], l->block[i] = w.block[i], threads *= w.block[i];
+  for (int i = 0; i < 3; i++)
+    l->grid[i] = w.grid[i], l->block[i] = w.block[i], threads *= w.block[i];
   l->shared_dynamic = w.shared;
   l->label = w.label;
   l->params = w.params;
   l->device = c->device;
   l->peers = c->peers;
   l->cooperative = w.cooperative;
-  l->resident_limit = (u64)driver().profile->sms * std::max(1u, occupancy(*l->kernel, (u32)threads, w.shared));
+  l->resident_limit =
+      (u64)driver().profile->sms * std::max(1u, occupancy(*l->kernel, (u32)threads, w.shared));
   l->launch_id = driver().next_launch++;
   l->race_tags = true;
   l->fuzz = options().fuzz;
@@ -402,8 +473,9 @@ Launch* make_launch(const Work& w, Context* c) {
 }
 }  // namespace vgpu
 
-static CUresult launch(Function_* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
-                       CUstream h, void** params, void** extra, bool cooperative) {
+static CUresult launch(Function_* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                       unsigned by, unsigned bz, unsigned shared, CUstream h, void** params,
+                       void** extra, bool cooperative) {
   if (!f) return CUDA_ERROR_INVALID_HANDLE;
   CUresult e;
   Stream* s = stream_of(h, &e);
@@ -423,9 +495,12 @@ static CUresult launch(Function_* f, unsigned gx, unsigned gy, unsigned gz, unsi
     const u8* buf = nullptr;
     size_t size = 0;
     for (int i = 0; extra[i] != CU_LAUNCH_PARAM_END; i += 2) {
-      if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER) buf = (const u8*)extra[i + 1];
-      else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE) size = *(size_t*)extra[i + 1];
-      else return CUDA_ERROR_INVALID_VALUE;
+      if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER)
+        buf = (const u8*)extra[i + 1];
+      else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE)
+        size = *(size_t*)extra[i + 1];
+      else
+        return CUDA_ERROR_INVALID_VALUE;
     }
     if (size < k.param_bytes || (size && !buf)) return CUDA_ERROR_INVALID_VALUE;
     memcpy(w.params.data(), buf, k.param_bytes);
@@ -438,36 +513,41 @@ static CUresult launch(Function_* f, unsigned gx, unsigned gy, unsigned gz, unsi
   }
   return enqueue(s, std::move(w));
 }
-EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
-                               CUstream s, void** params, void** extra) {
+EXPORT CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                               unsigned by, unsigned bz, unsigned shared, CUstream s, void** params,
+                               void** extra) {
   API(cuLaunchKernel);
   return launch(function_of(f), gx, gy, gz, bx, by, bz, shared, s, params, extra, false);
 }
-EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                                          unsigned shared, CUstream s, void** params) {
+EXPORT CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
+                                          unsigned bx, unsigned by, unsigned bz, unsigned shared,
+                                          CUstream s, void** params) {
   API(cuLaunchCooperativeKernel);
   return launch(function_of(f), gx, gy, gz, bx, by, bz, shared, s, params, nullptr, true);
 }
-EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void** params, void** extra) {
+EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void** params,
+                                 void** extra) {
   API(cuLaunchKernelEx);
   NEED(c);
   bool coop = false;
   for (unsigned i = 0; i < c->numAttrs; i++) {
     auto& a = c->attrs[i];
-    if (a.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) coop = a.value.cooperative;
+    if (a.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE)
+      coop = a.value.cooperative;
     else if (a.id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) {
       if (a.value.clusterDim.x * a.value.clusterDim.y * a.value.clusterDim.z > 1) {
         fprintf(stderr, "Gatun Virtual GPU: thread-block clusters are not supported\n");
         return CUDA_ERROR_NOT_SUPPORTED;
       }
     } else if (a.id != CU_LAUNCH_ATTRIBUTE_IGNORE && a.id != CU_LAUNCH_ATTRIBUTE_PRIORITY &&
-               a.id != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION && a.id != CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW) {
+               a.id != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
+               a.id != CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW) {
       fprintf(stderr, "Gatun Virtual GPU: launch attribute %d is not supported\n", (int)a.id);
       return CUDA_ERROR_NOT_SUPPORTED;
     }
   }
-  return launch(function_of(f), c->gridDimX, c->gridDimY, c->gridDimZ, c->blockDimX, c->blockDimY, c->blockDimZ, c->sharedMemBytes, c->hStream,
-                params, extra, coop);
+  return launch(function_of(f), c->gridDimX, c->gridDimY, c->gridDimZ, c->blockDimX, c->blockDimY,
+                c->blockDimZ, c->sharedMemBytes, c->hStream, params, extra, coop);
 }
 EXPORT CUresult cuLaunchHostFunc(CUstream h, CUhostFn fn, void* user) {
   API(cuLaunchHostFunc);
@@ -480,7 +560,8 @@ EXPORT CUresult cuLaunchHostFunc(CUstream h, CUhostFn fn, void* user) {
   w.host = fn, w.user = user;
   return enqueue(s, std::move(w));
 }
-EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* n, CUfunction h, int threads, size_t shared) {
+EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* n, CUfunction h, int threads,
+                                                            size_t shared) {
   API(cuOccupancyMaxActiveBlocksPerMultiprocessor);
   Function_* f = function_of(h);
   NEED(n && threads > 0);
@@ -488,10 +569,14 @@ EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* n, CUfunction h
   *n = (int)occupancy(*f->kernel, (u32)threads, (u32)shared);
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* n, CUfunction h, int threads, size_t shared, unsigned) {
+EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* n, CUfunction h,
+                                                                     int threads, size_t shared,
+                                                                     unsigned) {
   return cuOccupancyMaxActiveBlocksPerMultiprocessor(n, h, threads, shared);
 }
-EXPORT CUresult cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction h, CUoccupancyB2DSize size, size_t shared, int limit) {
+EXPORT CUresult cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction h,
+                                                 CUoccupancyB2DSize size, size_t shared,
+                                                 int limit) {
   API(cuOccupancyMaxPotentialBlockSize);
   Function_* f = function_of(h);
   NEED(grid && block);

@@ -1,4 +1,5 @@
-// Streams and events. Event times come from a virtual clock: warp instructions run and bytes copied.
+// Streams and events. Event times come from a virtual clock: warp instructions run and bytes
+// copied.
 #include <algorithm>
 
 #include "driver.h"
@@ -36,14 +37,17 @@ EXPORT CUresult cuStreamDestroy(CUstream h) {
   delete s;
   return CUDA_SUCCESS;
 }
-#define STREAM(h)                   \
-  CUresult err_;                    \
-  Stream* s = stream_of(h, &err_);  \
+#define STREAM(h)                  \
+  CUresult err_;                   \
+  Stream* s = stream_of(h, &err_); \
   if (!s) return err_
 EXPORT CUresult cuStreamSynchronize(CUstream h) {
   API(cuStreamSynchronize);
   STREAM(h);
-  if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
+  if (s->capture) {
+    s->capture->broken = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
   {
     std::lock_guard<std::mutex> l(ledger().mu);
     ledger().host["syncs"]++;
@@ -55,7 +59,10 @@ EXPORT CUresult cuStreamSynchronize(CUstream h) {
 EXPORT CUresult cuStreamQuery(CUstream h) {
   API(cuStreamQuery);
   STREAM(h);
-  if (s->capture) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED; }
+  if (s->capture) {
+    s->capture->broken = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
   if (!s->last || s->last->done) {
     if (s->last) host_waited(s->last->order);
     return CUDA_SUCCESS;
@@ -64,10 +71,34 @@ EXPORT CUresult cuStreamQuery(CUstream h) {
   drive([&] { return turns++ > 0; });  // asking lets the device get on
   return CUDA_ERROR_NOT_READY;
 }
-EXPORT CUresult cuStreamGetFlags(CUstream h, unsigned* f) { API(cuStreamGetFlags); NEED(f); STREAM(h); *f = s->flags; return CUDA_SUCCESS; }
-EXPORT CUresult cuStreamGetPriority(CUstream h, int* p) { API(cuStreamGetPriority); NEED(p); STREAM(h); *p = s->priority; return CUDA_SUCCESS; }
-EXPORT CUresult cuStreamGetCtx(CUstream h, CUcontext* c) { API(cuStreamGetCtx); NEED(c); STREAM(h); *c = (CUcontext)s->ctx; return CUDA_SUCCESS; }
-EXPORT CUresult cuStreamGetId(CUstream h, unsigned long long* id) { API(cuStreamGetId); NEED(id); STREAM(h); *id = (unsigned long long)s; return CUDA_SUCCESS; }
+EXPORT CUresult cuStreamGetFlags(CUstream h, unsigned* f) {
+  API(cuStreamGetFlags);
+  NEED(f);
+  STREAM(h);
+  *f = s->flags;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamGetPriority(CUstream h, int* p) {
+  API(cuStreamGetPriority);
+  NEED(p);
+  STREAM(h);
+  *p = s->priority;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamGetCtx(CUstream h, CUcontext* c) {
+  API(cuStreamGetCtx);
+  NEED(c);
+  STREAM(h);
+  *c = (CUcontext)s->ctx;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamGetId(CUstream h, unsigned long long* id) {
+  API(cuStreamGetId);
+  NEED(id);
+  STREAM(h);
+  *id = (unsigned long long)s;
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuStreamWaitEvent(CUstream h, CUevent eh, unsigned) {
   API(cuStreamWaitEvent);
   STREAM(h);
@@ -75,13 +106,20 @@ EXPORT CUresult cuStreamWaitEvent(CUstream h, CUevent eh, unsigned) {
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
   if (e->capture && driver().captures.count(e->capture)) {
     if (s->legacy) return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
-    if (s->capture && s->capture != e->capture) { s->capture->broken = e->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_MERGE; }
+    if (s->capture && s->capture != e->capture) {
+      s->capture->broken = e->capture->broken = true;
+      return CUDA_ERROR_STREAM_CAPTURE_MERGE;
+    }
     if (!s->capture) s->capture = e->capture, s->tail.clear(), e->capture->streams.push_back(s);
-    for (Node* n : e->nodes) if (std::find(s->tail.begin(), s->tail.end(), n) == s->tail.end()) s->tail.push_back(n);
+    for (Node* n : e->nodes)
+      if (std::find(s->tail.begin(), s->tail.end(), n) == s->tail.end()) s->tail.push_back(n);
     return CUDA_SUCCESS;
   }
   if (s->capture) {
-    if (e->task && !e->task->done) { s->capture->broken = true; return CUDA_ERROR_STREAM_CAPTURE_ISOLATION; }
+    if (e->task && !e->task->done) {
+      s->capture->broken = true;
+      return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
+    }
     return CUDA_SUCCESS;
   }
   return e->task ? enqueue(s, Work{}, e->task) : CUDA_SUCCESS;
@@ -89,7 +127,8 @@ EXPORT CUresult cuStreamWaitEvent(CUstream h, CUevent eh, unsigned) {
 EXPORT CUresult cuStreamAddCallback(CUstream h, CUstreamCallback, void*, unsigned) {
   API(cuStreamAddCallback);
   STREAM(h);
-  fprintf(stderr, "Gatun Virtual GPU: cuStreamAddCallback is not supported; use cuLaunchHostFunc\n");
+  fprintf(stderr,
+          "Gatun Virtual GPU: cuStreamAddCallback is not supported; use cuLaunchHostFunc\n");
   return CUDA_ERROR_NOT_SUPPORTED;
 }
 
@@ -127,7 +166,9 @@ EXPORT CUresult cuEventRecord(CUevent h, CUstream sh) {
   e->task = s->last;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuEventRecordWithFlags(CUevent h, CUstream s, unsigned) { return cuEventRecord(h, s); }
+EXPORT CUresult cuEventRecordWithFlags(CUevent h, CUstream s, unsigned) {
+  return cuEventRecord(h, s);
+}
 EXPORT CUresult cuEventQuery(CUevent h) {
   API(cuEventQuery);
   Event* e = event_of(h);
@@ -145,7 +186,10 @@ EXPORT CUresult cuEventSynchronize(CUevent h) {
   API(cuEventSynchronize);
   Event* e = event_of(h);
   if (!e) return CUDA_ERROR_INVALID_HANDLE;
-  if (e->capture && driver().captures.count(e->capture)) { e->capture->broken = true; return CUDA_ERROR_CAPTURED_EVENT; }
+  if (e->capture && driver().captures.count(e->capture)) {
+    e->capture->broken = true;
+    return CUDA_ERROR_CAPTURED_EVENT;
+  }
   {
     std::lock_guard<std::mutex> l(ledger().mu);
     ledger().host["syncs"]++;
@@ -159,13 +203,17 @@ EXPORT CUresult cuEventElapsedTime(float* ms, CUevent a, CUevent b) {
   API(cuEventElapsedTime);
   NEED(ms);
   Event *x = event_of(a), *y = event_of(b);
-  if (!x || !y || x->flags & CU_EVENT_DISABLE_TIMING || y->flags & CU_EVENT_DISABLE_TIMING || !x->task || !y->task) return CUDA_ERROR_INVALID_HANDLE;
+  if (!x || !y || x->flags & CU_EVENT_DISABLE_TIMING || y->flags & CU_EVENT_DISABLE_TIMING ||
+      !x->task || !y->task)
+    return CUDA_ERROR_INVALID_HANDLE;
   if (!x->task->done || !y->task->done) return CUDA_ERROR_NOT_READY;
   *ms = (float)((double)(y->task->finished_at - x->task->finished_at) * 1e-6);
   return CUDA_SUCCESS;
 }
 #undef cuEventElapsedTime
-EXPORT CUresult cuEventElapsedTime(float* ms, CUevent a, CUevent b) { return cuEventElapsedTime_v2(ms, a, b); }
+EXPORT CUresult cuEventElapsedTime(float* ms, CUevent a, CUevent b) {
+  return cuEventElapsedTime_v2(ms, a, b);
+}
 
 // ---- capture ----
 
@@ -187,7 +235,11 @@ EXPORT CUresult cuStreamEndCapture(CUstream h, CUgraph* out) {
   STREAM(h);
   if (!s->capture) return CUDA_ERROR_ILLEGAL_STATE;
   std::unique_ptr<Capture> c(s->capture);
-  if (c->origin != s) { c->broken = true; c.release(); return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED; }
+  if (c->origin != s) {
+    c->broken = true;
+    c.release();
+    return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
+  }
   std::set<Node*> reach;
   std::vector<Node*> work(s->tail.begin(), s->tail.end());
   while (!work.empty()) {
@@ -196,9 +248,11 @@ EXPORT CUresult cuStreamEndCapture(CUstream h, CUgraph* out) {
     if (reach.insert(n).second) work.insert(work.end(), n->deps.begin(), n->deps.end());
   }
   bool joined = reach.size() == c->graph->nodes.size();
-  for (Stream* x : c->streams) if (driver().streams.count(x)) x->capture = nullptr, x->tail.clear();
+  for (Stream* x : c->streams)
+    if (driver().streams.count(x)) x->capture = nullptr, x->tail.clear();
   driver().captures.erase(c.get());
-  for (Event* e : driver().events) if (e->capture == c.get()) e->capture = nullptr;
+  for (Event* e : driver().events)
+    if (e->capture == c.get()) e->capture = nullptr;
   if (c->broken) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
   if (!joined) return CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
   Graph* g = c->graph.release();
@@ -210,7 +264,9 @@ EXPORT CUresult cuStreamIsCapturing(CUstream h, CUstreamCaptureStatus* st) {
   API(cuStreamIsCapturing);
   NEED(st);
   STREAM(h);
-  *st = !s->capture ? CU_STREAM_CAPTURE_STATUS_NONE : s->capture->broken ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE;
+  *st = !s->capture          ? CU_STREAM_CAPTURE_STATUS_NONE
+        : s->capture->broken ? CU_STREAM_CAPTURE_STATUS_INVALIDATED
+                             : CU_STREAM_CAPTURE_STATUS_ACTIVE;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* m) {

@@ -6,12 +6,16 @@
 namespace vgpu {
 
 void Counters::add(const Counters& o) {
-  for (int i = 0; i < (int)Cls::Count; i++) inst_warp[i] += o.inst_warp[i], inst_lane[i] += o.inst_lane[i];
-  auto g = [](Global& a, const Global& b) { a.requests += b.requests, a.sectors += b.sectors, a.bytes_useful += b.bytes_useful; };
+  for (int i = 0; i < (int)Cls::Count; i++)
+    inst_warp[i] += o.inst_warp[i], inst_lane[i] += o.inst_lane[i];
+  auto g = [](Global& a, const Global& b) {
+    a.requests += b.requests, a.sectors += b.sectors, a.bytes_useful += b.bytes_useful;
+  };
   g(ld, o.ld), g(st, o.st), g(red, o.red);
   divergent += o.divergent;
   footprint_blocks += o.footprint_blocks, footprint_grid += o.footprint_grid;
-  shared_requests += o.shared_requests, shared_wavefronts += o.shared_wavefronts, shared_conflicts += o.shared_conflicts;
+  shared_requests += o.shared_requests, shared_wavefronts += o.shared_wavefronts,
+      shared_conflicts += o.shared_conflicts;
   async_bytes += o.async_bytes, mma_ops += o.mma_ops, mma_macs += o.mma_macs;
   barrier_waits += o.barrier_waits, warp_barriers += o.warp_barriers, blocks += o.blocks;
   for (auto& x : o.mma) mma[x.first] += x.second;
@@ -22,7 +26,8 @@ void Launch::finish() {
   for (size_t i = 0; i < code.size(); i++) {
     c.inst_warp[(int)code[i].cls] += warp_count[i];
     c.inst_lane[(int)code[i].cls] += lane_count[i];
-    if (code[i].cls == Cls::Mma && warp_count[i]) c.mma[kernel->spellings[code[i].kind]] += warp_count[i];
+    if (code[i].cls == Cls::Mma && warp_count[i])
+      c.mma[kernel->spellings[code[i].kind]] += warp_count[i];
   }
   c.footprint_grid = grid_footprint.count();
   end_launch(*this);
@@ -43,7 +48,10 @@ void Launch::finish() {
   l.totals[r.kernel].add(c);
   l.totals_launches[r.kernel]++;
   l.launches_total++;
-  Group& g = l.groups[{r.label, r.kernel, {r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], r.shared_dynamic}}];
+  Group& g = l.groups[{
+      r.label,
+      r.kernel,
+      {r.grid[0], r.grid[1], r.grid[2], r.block[0], r.block[1], r.block[2], r.shared_dynamic}}];
   if (!g.launches++) g.first = r;
   g.sum.add(c);
   l.launches.push_back(std::move(r));
@@ -66,7 +74,8 @@ std::string counters_json(const Counters& c) {
   put(s, "inst.warp", warp);
   put(s, "inst.lane", lane);
   char lanes[48];
-  snprintf(lanes, sizeof lanes, ",\"active_lanes_avg\":%.3f", warp ? (double)lane / (double)warp : 0.0);
+  snprintf(lanes, sizeof lanes, ",\"active_lanes_avg\":%.3f",
+           warp ? (double)lane / (double)warp : 0.0);
   s += lanes;
   put(s, "branch.divergent", c.divergent);
   auto g = [&](const char* n, const Counters::Global& x) {
@@ -76,9 +85,11 @@ std::string counters_json(const Counters& c) {
     put(s, (p + ".bytes_useful").c_str(), x.bytes_useful);
   };
   g("ld", c.ld), g("st", c.st), g("red", c.red);
-  u64 sectors = c.ld.sectors + c.st.sectors + c.red.sectors, useful = c.ld.bytes_useful + c.st.bytes_useful + c.red.bytes_useful;
+  u64 sectors = c.ld.sectors + c.st.sectors + c.red.sectors,
+      useful = c.ld.bytes_useful + c.st.bytes_useful + c.red.bytes_useful;
   char buf[64];
-  snprintf(buf, sizeof buf, ",\"global.efficiency\":%.4f", sectors ? (double)useful / (32.0 * sectors) : 1.0);
+  snprintf(buf, sizeof buf, ",\"global.efficiency\":%.4f",
+           sectors ? (double)useful / (32.0 * sectors) : 1.0);
   s += buf;
   put(s, "global.footprint_sectors.blocks", c.footprint_blocks);
   put(s, "global.footprint_sectors.grid", c.footprint_grid);

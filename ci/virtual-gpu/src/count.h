@@ -1,4 +1,5 @@
-// Deterministic counters of a launch, and the set of 32-byte sectors that a block or a grid touched.
+// Deterministic counters of a launch, and the set of 32-byte sectors that a block or a grid
+// touched.
 #pragma once
 #include "ir.h"
 
@@ -7,7 +8,9 @@ namespace vgpu {
 struct Counters {
   u64 inst_warp[(int)Cls::Count] = {}, inst_lane[(int)Cls::Count] = {};
   u64 divergent = 0;
-  struct Global { u64 requests = 0, sectors = 0, bytes_useful = 0; } ld, st, red;
+  struct Global {
+    u64 requests = 0, sectors = 0, bytes_useful = 0;
+  } ld, st, red;
   u64 footprint_blocks = 0;  // distinct sectors per block, summed
   u64 footprint_grid = 0;    // distinct sectors of the launch
   u64 shared_requests = 0, shared_wavefronts = 0, shared_conflicts = 0;
@@ -55,7 +58,8 @@ class Footprint {
   }
   u64 count() const {
     u64 n = 0;
-    for (u32 i : order_) n += __builtin_popcountll(slots_[i].bits[0]) + __builtin_popcountll(slots_[i].bits[1]);
+    for (u32 i : order_)
+      n += __builtin_popcountll(slots_[i].bits[0]) + __builtin_popcountll(slots_[i].bits[1]);
     return n;
   }
   void merge(const Footprint& o) {
@@ -71,7 +75,9 @@ class Footprint {
   }
 
  private:
-  struct Slot { u64 page = 0, bits[2] = {0, 0}; };
+  struct Slot {
+    u64 page = 0, bits[2] = {0, 0};
+  };
   std::vector<Slot> slots_ = std::vector<Slot>(64);
   std::vector<u32> order_;
   u32 last_ = 0;

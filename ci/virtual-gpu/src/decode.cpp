@@ -1,16 +1,18 @@
-// Module -> op array: operands become rows, labels become indices, shared and local variables get offsets.
+// Module -> op array: operands become rows, labels become indices, shared and local variables get
+// offsets.
 #include "decode.h"
-
-#include "warp.h"
 
 #include <algorithm>
 #include <set>
 
+#include "warp.h"
+
 namespace vgpu {
 
 const char* const kClsNames[(int)Cls::Count] = {
-    "int",        "fp32",       "fp16",        "fp64", "sfu",   "cvt",  "dp4a",    "mma",    "ldst.global", "ldst.shared",
-    "ldst.local", "ldst.const", "ldst.param", "ldst.generic", "atom", "async", "warp", "barrier", "branch",      "move"};
+    "int",  "fp32",        "fp16",        "fp64",       "sfu",        "cvt",        "dp4a",
+    "mma",  "ldst.global", "ldst.shared", "ldst.local", "ldst.const", "ldst.param", "ldst.generic",
+    "atom", "async",       "warp",        "barrier",    "branch",     "move"};
 
 std::map<std::string, Decode>& opcode_table() {
   static std::map<std::string, Decode> t;
@@ -19,7 +21,9 @@ std::map<std::string, Decode>& opcode_table() {
 
 // ---- Ctx: one instruction ----
 
-void Ctx::fail(const std::string& what) const { throw PtxError(in.line, in.spelling() + ": " + what); }
+void Ctx::fail(const std::string& what) const {
+  throw PtxError(in.line, in.spelling() + ": " + what);
+}
 
 bool Ctx::has(const char* mod) {
   for (size_t i = 0; i < in.mods.size(); i++)
@@ -31,7 +35,10 @@ int Ctx::one_of(std::initializer_list<const char*> names) {
     if (used[i]) continue;
     int n = 0;
     for (auto s : names) {
-      if (in.mods[i] == s) { used[i] = true; return n; }
+      if (in.mods[i] == s) {
+        used[i] = true;
+        return n;
+      }
       n++;
     }
   }
@@ -41,7 +48,10 @@ Ty Ctx::type_or_none() {
   for (size_t i = 0; i < in.mods.size(); i++) {
     if (used[i]) continue;
     Ty t = ty_parse(in.mods[i]);
-    if (t != Ty::None) { used[i] = true; return t; }
+    if (t != Ty::None) {
+      used[i] = true;
+      return t;
+    }
   }
   return Ty::None;
 }
@@ -69,15 +79,18 @@ u32 Ctx::src_of(const Operand& o, Ty t) {
       int have = d.rows[row].bytes;
       if (have != bytes) {
         bool is_pred = have == 4 || bytes == 4;
-        if (is_pred || have < bytes) fail("operand " + d.f->reg_names[o.reg] + " has the wrong width");
+        if (is_pred || have < bytes)
+          fail("operand " + d.f->reg_names[o.reg] + " has the wrong width");
         fail("operand " + d.f->reg_names[o.reg] + " is wider than the operation");
       }
       break;
     }
     case Operand::Imm: {
       u64 b = o.bits;
-      if (t == Ty::F32 && o.imm == 'd') b = bits_as<u32>((float)bits_as<double>(b));
-      else if (t == Ty::F64 && o.imm == 'f') b = bits_as<u64>((double)bits_as<float>((u32)b));
+      if (t == Ty::F32 && o.imm == 'd')
+        b = bits_as<u32>((float)bits_as<double>(b));
+      else if (t == Ty::F64 && o.imm == 'f')
+        b = bits_as<u64>((double)bits_as<float>((u32)b));
       if (bytes == 4) b = b ? FULL : 0;
       int n = ty_bytes(t);
       if (n < 4) b &= (1ull << (8 * n)) - 1;
@@ -107,7 +120,8 @@ u32 Ctx::dst_of(const Operand& o, Ty t) {
   } else {
     if (o.kind != Operand::Reg) fail("the destination must be a register");
     row = d.reg_row[o.reg];
-    if (d.rows[row].bytes != lane_bytes(t)) fail("destination " + d.f->reg_names[o.reg] + " has the wrong width");
+    if (d.rows[row].bytes != lane_bytes(t))
+      fail("destination " + d.f->reg_names[o.reg] + " has the wrong width");
   }
   d.cur.writes.push_back(row);
   return row;
@@ -136,7 +150,9 @@ u32 Ctx::scratch(Ty t) {
   return row;
 }
 
-bool Ctx::is_wide(const Operand& o) const { return o.kind == Operand::Reg && d.rows[d.reg_row[o.reg]].bytes == 256; }
+bool Ctx::is_wide(const Operand& o) const {
+  return o.kind == Operand::Reg && d.rows[d.reg_row[o.reg]].bytes == 256;
+}
 static void cut(Warp& w, const Op& o, u32 m) {
   u64* a = w.row<u64>(o.r[1]);
   u32* r = w.row<u32>(o.r[0]);
@@ -194,8 +210,10 @@ void Ctx::address(size_t i, u32 slot) {
   } else {
     u64 base = b.bits;
     Space s;
-    if (b.kind == Operand::Sym) base = d.symbol(b.name, in.line, &s) + b.off;
-    else if (b.kind != Operand::Imm) fail("bad address");
+    if (b.kind == Operand::Sym)
+      base = d.symbol(b.name, in.line, &s) + b.off;
+    else if (b.kind != Operand::Imm)
+      fail("bad address");
     op.r[slot] = d.const_row(base, 256);
     op.wide_addr = 1;
     d.cur.reads.push_back(op.r[slot]);
@@ -260,17 +278,30 @@ u32 Decoder::special_row(const std::string& name, bool wide, int line) {
 
 u64 Decoder::symbol(const std::string& name, int line, Space* space) {
   auto l = locals.find(name);
-  if (l != locals.end()) { *space = l->second.space; return l->second.addr; }
+  if (l != locals.end()) {
+    *space = l->second.space;
+    return l->second.addr;
+  }
   auto s = shared.find(name);
-  if (s != shared.end()) { *space = Space::Shared; return s->second.addr; }
+  if (s != shared.end()) {
+    *space = Space::Shared;
+    return s->second.addr;
+  }
   for (auto& p : f->params)
-    if (p.name == name) { *space = Space::Param; return p.addr; }
+    if (p.name == name) {
+      *space = Space::Param;
+      return p.addr;
+    }
   auto g = symbols.find(name);
-  if (g != symbols.end()) { *space = Space::Global; return g->second; }
+  if (g != symbols.end()) {
+    *space = Space::Global;
+    return g->second;
+  }
   throw PtxError(line, "unknown symbol " + name);
 }
 
-// Static shared variables in order of declaration, then the dynamic ones, which all begin at the end.
+// Static shared variables in order of declaration, then the dynamic ones, which all begin at the
+// end.
 void Decoder::layout_shared() {
   std::set<std::string> named;
   std::set<const Function*> seen{f};
@@ -284,7 +315,8 @@ void Decoder::layout_shared() {
           if (o.kind != Operand::Sym) return;
           named.insert(o.name);
           auto it = m.functions.find(o.name);
-          if (it != m.functions.end() && it->second.defined && seen.insert(&it->second).second) work.push_back(&it->second);
+          if (it != m.functions.end() && it->second.defined && seen.insert(&it->second).second)
+            work.push_back(&it->second);
         };
         note(a);
         for (auto& e : a.elems) note(e);
@@ -295,16 +327,23 @@ void Decoder::layout_shared() {
   std::vector<Var> dynamic;
   auto place = [&](const Var& v) {
     if (v.space != Space::Shared || shared.count(v.name)) return;
-    if (v.external || v.size == 0) { dynamic.push_back(v); most = std::max(most, v.align); return; }
+    if (v.external || v.size == 0) {
+      dynamic.push_back(v);
+      most = std::max(most, v.align);
+      return;
+    }
     Var c = v;
     at = (at + v.align - 1) / v.align * v.align;
     c.addr = at;
     at += v.size;
     shared[v.name] = c;
   };
-  for (auto& v : m.vars) if (named.count(v.name)) place(v);
-  for (auto g : seen) for (auto& v : g->vars) place(v);
-  if (at - SHARED_FIRST > 232448) throw PtxError(f->line, f->name + " uses more static shared memory than any device has");
+  for (auto& v : m.vars)
+    if (named.count(v.name)) place(v);
+  for (auto g : seen)
+    for (auto& v : g->vars) place(v);
+  if (at - SHARED_FIRST > 232448)
+    throw PtxError(f->line, f->name + " uses more static shared memory than any device has");
   if (!dynamic.empty()) at = (at + most - 1) / most * most;
   for (auto& v : dynamic) {
     Var c = v;
@@ -351,14 +390,17 @@ void Decoder::body(const Function& fn) {
     Ctx c{*this, in, {}, std::vector<bool>(in.mods.size()), {}};
     it->second(c);
     for (size_t j = 0; j < in.mods.size(); j++)
-      if (!c.used[j]) throw PtxError(in.line, in.spelling() + ": modifier ." + in.mods[j] + " is not supported");
+      if (!c.used[j])
+        throw PtxError(in.line, in.spelling() + ": modifier ." + in.mods[j] + " is not supported");
   }
   index_of[fn.body.size()] = (u32)k->code.size();
   for (size_t i = first_fix; i < fixes.size(); i++) {
     auto& x = fixes[i];
     u32 to = label(x.name, x.scope, x.line);
-    if (x.copy == (size_t)-1) k->code[x.op].x = to;
-    else k->aux[x.copy] = to;
+    if (x.copy == (size_t)-1)
+      k->code[x.op].x = to;
+    else
+      k->aux[x.copy] = to;
   }
   fixes.resize(first_fix);
   index_of = std::move(outer_index);
@@ -368,7 +410,8 @@ std::unique_ptr<Kernel> Decoder::run() {
   const Function& entry = *f;
   k->name = entry.name;
   k->params = entry.params;
-  k->param_bytes = entry.params.empty() ? 0 : (u32)(entry.params.back().addr + entry.params.back().size);
+  k->param_bytes =
+      entry.params.empty() ? 0 : (u32)(entry.params.back().addr + entry.params.back().size);
   k->ptx_version = m.major * 10 + m.minor;
   k->sm = m.sm;
   k->min_blocks = entry.min_blocks;
@@ -379,7 +422,8 @@ std::unique_ptr<Kernel> Decoder::run() {
   int last = 0;
   for (auto& x : m.files) last = std::max(last, x.first);
   k->files.resize(last + 1);
-  for (auto& x : m.files) if (x.first >= 0) k->files[x.first] = x.second;
+  for (auto& x : m.files)
+    if (x.first >= 0) k->files[x.first] = x.second;
   layout_shared();
   body(entry);
   // falling off the end is a return
@@ -393,7 +437,8 @@ std::unique_ptr<Kernel> Decoder::run() {
   return std::move(k);
 }
 
-// ---- register allocation: linear scan over live hulls, so that a warp's rows stay in the cache ----
+// ---- register allocation: linear scan over live hulls, so that a warp's rows stay in the cache
+// ----
 
 void Decoder::allocate() {
   size_t n = k->code.size(), nr = rows.size(), words = (nr + 63) / 64;
@@ -401,8 +446,9 @@ void Decoder::allocate() {
   auto succ = [&](size_t i, auto&& go) {
     const Op& o = k->code[i];
     bool is_branch = o.cls == Cls::Branch;
-    if (is_branch && o.y == 1) go((size_t)o.x);                           // bra
-    if (is_branch && o.y == 2) for (u32 j = 0; j < o.naux; j++) go((size_t)k->aux[o.aux + j]);  // brx
+    if (is_branch && o.y == 1) go((size_t)o.x);  // bra
+    if (is_branch && o.y == 2)
+      for (u32 j = 0; j < o.naux; j++) go((size_t)k->aux[o.aux + j]);  // brx
     bool ends = is_branch && o.guard == NOROW && o.y != 0;  // trap and nanosleep have y = 0
     if (!ends && i + 1 < n) go(i + 1);
   };
@@ -426,11 +472,14 @@ void Decoder::allocate() {
   for (size_t b = 0; b < nb; b++) {
     size_t end = b + 1 < nb ? start[b + 1] : n;
     for (size_t i = start[b]; i < end; i++) {
-      for (u32 r : rw[i].reads) if (!get(def[b], r)) set(use[b], r);
+      for (u32 r : rw[i].reads)
+        if (!get(def[b], r)) set(use[b], r);
       bool kills = k->code[i].guard == NOROW;
       for (u32 r : rw[i].writes) {
-        if (kills) set(def[b], r);
-        else if (!get(def[b], r)) set(use[b], r);
+        if (kills)
+          set(def[b], r);
+        else if (!get(def[b], r))
+          set(use[b], r);
       }
     }
   }
@@ -449,7 +498,9 @@ void Decoder::allocate() {
       }
     }
   }
-  struct Hull { size_t lo = SIZE_MAX, hi = 0; };
+  struct Hull {
+    size_t lo = SIZE_MAX, hi = 0;
+  };
   std::vector<Hull> hull(nr);
   auto touch = [&](u32 r, size_t i) {
     hull[r].lo = std::min(hull[r].lo, i);
@@ -458,8 +509,10 @@ void Decoder::allocate() {
   for (size_t b = 0; b < nb; b++) {
     size_t end = b + 1 < nb ? start[b + 1] : n;
     for (size_t w = 0; w < words; w++) {
-      for (u64 v = in[b][w]; v; v &= v - 1) touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), start[b]);
-      for (u64 v = out[b][w]; v; v &= v - 1) touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), end - 1);
+      for (u64 v = in[b][w]; v; v &= v - 1)
+        touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), start[b]);
+      for (u64 v = out[b][w]; v; v &= v - 1)
+        touch((u32)(w * 64 + (size_t)__builtin_ctzll(v)), end - 1);
     }
     for (size_t i = start[b]; i < end; i++) {
       for (u32 r : rw[i].reads) touch(r, i);
@@ -474,10 +527,14 @@ void Decoder::allocate() {
     top += bytes;
     return o;
   };
-  for (u32 r = 0; r < nr; r++) if (rows[r].fixed && rows[r].bytes > 4) off[r] = place(rows[r].bytes);
+  for (u32 r = 0; r < nr; r++)
+    if (rows[r].fixed && rows[r].bytes > 4) off[r] = place(rows[r].bytes);
   std::vector<u32> order;
-  for (u32 r = 0; r < nr; r++) if (!rows[r].fixed && hull[r].lo != SIZE_MAX && rows[r].bytes > 4) order.push_back(r);
-  std::sort(order.begin(), order.end(), [&](u32 a, u32 b) { return hull[a].lo != hull[b].lo ? hull[a].lo < hull[b].lo : a < b; });
+  for (u32 r = 0; r < nr; r++)
+    if (!rows[r].fixed && hull[r].lo != SIZE_MAX && rows[r].bytes > 4) order.push_back(r);
+  std::sort(order.begin(), order.end(), [&](u32 a, u32 b) {
+    return hull[a].lo != hull[b].lo ? hull[a].lo < hull[b].lo : a < b;
+  });
   std::map<int, std::vector<u32>> free_slots;
   std::vector<std::pair<size_t, u32>> active;  // (end, row), a heap by end
   auto later = std::greater<std::pair<size_t, u32>>();
@@ -491,8 +548,10 @@ void Decoder::allocate() {
       live -= rows[gone].bytes / 128;
     }
     auto& fs = free_slots[rows[r].bytes];
-    if (!fs.empty()) off[r] = fs.back(), fs.pop_back();
-    else off[r] = place(rows[r].bytes);
+    if (!fs.empty())
+      off[r] = fs.back(), fs.pop_back();
+    else
+      off[r] = place(rows[r].bytes);
     active.push_back({hull[r].hi, r});
     std::push_heap(active.begin(), active.end(), later);
     live += rows[r].bytes / 128;
@@ -504,13 +563,16 @@ void Decoder::allocate() {
   k->reg_pressure = peak;
   k->row_template.assign(k->row_bytes, 0);
   for (u32 r = 0; r < nr; r++)
-    if (rows[r].fixed && !rows[r].init.empty()) memcpy(&k->row_template[off[r]], rows[r].init.data(), rows[r].bytes);
+    if (rows[r].fixed && !rows[r].init.empty())
+      memcpy(&k->row_template[off[r]], rows[r].init.data(), rows[r].bytes);
   for (auto& s : k->specials) s.row = off[s.row];
   for (auto& o : k->code) {
     if (o.guard != NOROW) o.guard = off[o.guard];
-    for (u32& r : o.r) if (r != NOROW) r = off[r];
+    for (u32& r : o.r)
+      if (r != NOROW) r = off[r];
     if (o.cls != Cls::Branch || o.y != 2)
-      for (u32 j = 0; j < o.naux; j++) if (k->aux[o.aux + j] != NOROW) k->aux[o.aux + j] = off[k->aux[o.aux + j]];
+      for (u32 j = 0; j < o.naux; j++)
+        if (k->aux[o.aux + j] != NOROW) k->aux[o.aux + j] = off[k->aux[o.aux + j]];
   }
 }
 

@@ -1,4 +1,5 @@
-// The driver's objects: contexts, modules, streams, events, graphs, and the queue of work they share.
+// The driver's objects: contexts, modules, streams, events, graphs, and the queue of work they
+// share.
 #pragma once
 #include <cuda.h>
 
@@ -43,7 +44,7 @@ struct Work {
   std::string label;
   std::vector<u8> params;
   u64 dst = 0, src = 0, bytes = 0;
-  u64 dpitch = 0, spitch = 0, rows = 1;  // 2-D copies and sets
+  u64 dpitch = 0, spitch = 0, rows = 1;     // 2-D copies and sets
   std::shared_ptr<std::vector<u8>> staged;  // a pageable source, copied at call time
   u32 value = 0, elem = 1;
   CUhostFn host = nullptr;
@@ -102,7 +103,11 @@ struct Graph {
 };
 struct GraphExec {
   Context* ctx;
-  struct Step { Work work; std::vector<u32> deps; const Node* from; };
+  struct Step {
+    Work work;
+    std::vector<u32> deps;
+    const Node* from;
+  };
   std::vector<Step> steps;
 };
 struct Capture {
@@ -159,8 +164,8 @@ struct Call {  // every entry point: counts, locks, and says whether the driver 
   CUresult bad;
   explicit Call(const char* name, bool needs_context = true);
 };
-#define API(name, ...)                \
-  Call call_(#name, ##__VA_ARGS__);   \
+#define API(name, ...)              \
+  Call call_(#name, ##__VA_ARGS__); \
   if (call_.bad != CUDA_SUCCESS) return call_.bad
 #define NEED(cond) \
   if (!(cond)) return CUDA_ERROR_INVALID_VALUE

@@ -18,7 +18,8 @@ inline u16 f32_to_bf16(float f) {
   u32 b = bits_as<u32>(f);
   return (u16)((b + 0x7fff + (b >> 16 & 1)) >> 16);
 }
-// double -> float rounded to odd, so that a second rounding to a narrower format is the only one that counts
+// double -> float rounded to odd, so that a second rounding to a narrower format is the only one
+// that counts
 inline float odd_f32(double d) {
   float f = (float)d;
   if (d != d || (double)f == d || std::isinf(f)) {
@@ -50,11 +51,15 @@ inline double odd_fma(double a, double b, double c) {
   }
   return s;
 }
-inline u16 fma_f16(u16 a, u16 b, u16 c) { return f32_to_f16(odd_f32(odd_fma(f16_to_f32(a), f16_to_f32(b), f16_to_f32(c)))); }
+inline u16 fma_f16(u16 a, u16 b, u16 c) {
+  return f32_to_f16(odd_f32(odd_fma(f16_to_f32(a), f16_to_f32(b), f16_to_f32(c))));
+}
 inline u16 fma_bf16(u16 a, u16 b, u16 c) {
   return f32_to_bf16(odd_f32(odd_fma(bf16_to_f32(a), bf16_to_f32(b), bf16_to_f32(c))));
 }
-inline float flush(float x) { return (bits_as<u32>(x) & 0x7f800000u) ? x : bits_as<float>(bits_as<u32>(x) & 0x80000000u); }
+inline float flush(float x) {
+  return (bits_as<u32>(x) & 0x7f800000u) ? x : bits_as<float>(bits_as<u32>(x) & 0x80000000u);
+}
 inline u16 flush16(u16 h) { return h & 0x7c00 ? h : h & 0x8000; }
 inline float canonical(float x) { return x != x ? bits_as<float>(0x7fffffffu) : x; }
 inline float saturate(float x) { return x > 0 ? (x < 1 ? x : 1.0f) : 0.0f; }  // NaN and -0 give +0

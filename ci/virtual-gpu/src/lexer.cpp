@@ -71,8 +71,10 @@ std::vector<Token> lex(const std::string& s) {
         i++;
       } else if (c == '.' && i + 1 < s.size() && word(s[i + 1])) {
         i++;
-        while (i < s.size() && (word(s[i]) || (s[i] == ':' && i + 2 < s.size() && s[i + 1] == ':' && word(s[i + 2])) ||
-                                (s[i] == ':' && s[i - 1] == ':')))
+        while (i < s.size() &&
+               (word(s[i]) ||
+                (s[i] == ':' && i + 2 < s.size() && s[i + 1] == ':' && word(s[i + 2])) ||
+                (s[i] == ':' && s[i - 1] == ':')))
           i++;
         t.kind = Token::Dot;
         t.text = s.substr(b + 1, i - b - 1);

@@ -1,4 +1,5 @@
-// PTX tokens. A modifier (".s32", ".L2::128B") is one token and knows whether blanks came before it.
+// PTX tokens. A modifier (".s32", ".L2::128B") is one token and knows whether blanks came before
+// it.
 #pragma once
 #include "base.h"
 

@@ -15,14 +15,16 @@ bool Memory::reserve() {
   if (window_) return true;
   u64 total = DEVICE_WINDOW * MAX_DEVICES;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  // A fixed place makes addresses in reports the same in every run; any place will do where it is taken.
+  // A fixed place makes addresses in reports the same in every run; any place will do where it is
+  // taken.
   void* w = mmap((void*)0x200000000000ull, total, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
   if (w == MAP_FAILED) w = mmap(nullptr, total, PROT_NONE, flags, -1, 0);
   void* d = mmap(nullptr, total, PROT_READ | PROT_WRITE, flags, -1, 0);
   void* b = mmap(nullptr, total / 8, PROT_READ | PROT_WRITE, flags, -1, 0);
   void* t = mmap(nullptr, total * 2, PROT_READ | PROT_WRITE, flags, -1, 0);
   void* y = mmap(nullptr, total * 8, PROT_READ | PROT_WRITE, flags, -1, 0);
-  if (y == MAP_FAILED || w == MAP_FAILED || d == MAP_FAILED || b == MAP_FAILED || t == MAP_FAILED) return false;
+  if (y == MAP_FAILED || w == MAP_FAILED || d == MAP_FAILED || b == MAP_FAILED || t == MAP_FAILED)
+    return false;
   window_ = (u64)w;
   delta_ = (u64)d - (u64)w;
   bits_ = (u8*)b;
@@ -46,7 +48,8 @@ const Alloc* Memory::alloc(int device, u64 size) {
       base = (it->second.base + it->second.size + 511) / 256 * 256;
     }
     if (base + step > hi) return nullptr;
-    for (auto it = freed_.lower_bound(base); it != freed_.end() && it->first < base + step;) it = freed_.erase(it);
+    for (auto it = freed_.lower_bound(base); it != freed_.end() && it->first < base + step;)
+      it = freed_.erase(it);
   } else {
     bump_[device] += step;
   }
@@ -66,7 +69,10 @@ bool Memory::release(u64 base) {
   used_[a.device] -= a.size;
   auto drop = [](u64 from, u64 to) {  // whole pages go back to the system, the rest is cleared
     u64 p = (from + 4095) & ~4095ull, q = to & ~4095ull;
-    if (p >= q) { memset((void*)from, 0, to - from); return; }
+    if (p >= q) {
+      memset((void*)from, 0, to - from);
+      return;
+    }
     memset((void*)from, 0, p - from);
     madvise((void*)p, q - p, MADV_DONTNEED);
     memset((void*)q, 0, to - q);
@@ -97,34 +103,42 @@ bool Memory::add_host(void* p, u64 size) {
   host_[a.base] = a;
   return true;
 }
-bool Memory::remove_host(void* p, bool) { generation_++; return host_.erase((u64)p) > 0; }
+bool Memory::remove_host(void* p, bool) {
+  generation_++;
+  return host_.erase((u64)p) > 0;
+}
 
 std::string Memory::describe(u64 addr) const {
   auto num = [](u64 v) { return std::to_string(v); };
   if (addr < 4096) return "null pointer";
-  if (!in_window(addr)) return "an address that is no device memory (host memory that was not registered?)";
+  if (!in_window(addr))
+    return "an address that is no device memory (host memory that was not registered?)";
   auto f = freed_.upper_bound(addr);
   if (f != freed_.begin()) {
     --f;
     if (addr < f->second.base + f->second.size)
-      return "inside freed allocation #" + num(f->second.id) + " (" + num(f->second.size) + " bytes)";
+      return "inside freed allocation #" + num(f->second.id) + " (" + num(f->second.size) +
+             " bytes)";
   }
   auto it = live_.upper_bound(addr);
   std::string best;
   u64 near = UINT64_MAX;
   if (it != live_.end() && it->second.base - addr < 4096) {
     near = it->second.base - addr;
-    best = num(near) + " bytes before allocation #" + num(it->second.id) + " (" + num(it->second.size) + " bytes)";
+    best = num(near) + " bytes before allocation #" + num(it->second.id) + " (" +
+           num(it->second.size) + " bytes)";
   }
   if (it != live_.begin()) {
     --it;
     u64 past = addr - (it->second.base + it->second.size);
     if (addr < it->second.base + it->second.size) {
       int dev = it->second.device;
-      return "allocation #" + num(it->second.id) + " of device " + num(dev) + " (peer access is not enabled)";
+      return "allocation #" + num(it->second.id) + " of device " + num(dev) +
+             " (peer access is not enabled)";
     }
     if (past < near && past < (1u << 20))
-      best = num(past) + " bytes past the end of allocation #" + num(it->second.id) + " (" + num(it->second.size) + " bytes)";
+      best = num(past) + " bytes past the end of allocation #" + num(it->second.id) + " (" +
+             num(it->second.size) + " bytes)";
   }
   return best.empty() ? "never allocated" : best;
 }
@@ -133,11 +147,13 @@ size_t Memory::live_count(void* ctx) const {
   return std::count_if(live_.begin(), live_.end(), [&](auto& x) { return x.second.ctx == ctx; });
 }
 void Memory::each(void* ctx, const std::function<void(const Alloc&)>& f) const {
-  for (auto& x : live_) if (x.second.ctx == ctx) f(x.second);
+  for (auto& x : live_)
+    if (x.second.ctx == ctx) f(x.second);
 }
 void Memory::release_ctx(void* ctx) {
   std::vector<u64> gone;
-  for (auto& x : live_) if (x.second.ctx == ctx) gone.push_back(x.first);
+  for (auto& x : live_)
+    if (x.second.ctx == ctx) gone.push_back(x.first);
   for (u64 b : gone) release(b);
 }
 
@@ -153,9 +169,12 @@ void Memory::mark(u64 addr, u64 n) {
 }
 bool Memory::written(u64 addr, u64 n) const {
   u64 end = addr + n;
-  for (; addr < end && (addr & 63); addr++) if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
-  for (; end - addr >= 64; addr += 64) if (*(const u64*)init_bits(addr) != ~0ull) return false;
-  for (; addr < end; addr++) if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
+  for (; addr < end && (addr & 63); addr++)
+    if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
+  for (; end - addr >= 64; addr += 64)
+    if (*(const u64*)init_bits(addr) != ~0ull) return false;
+  for (; addr < end; addr++)
+    if (!(*init_bits(addr) >> (addr & 7) & 1)) return false;
   return true;
 }
 void Memory::drop_tags() {

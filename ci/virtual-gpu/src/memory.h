@@ -1,5 +1,6 @@
-// Device memory. Each device owns a window of addresses that the host cannot touch; the bytes lie elsewhere at a
-// constant distance, and so do one "was written" bit per byte and the race tags (both mapped on demand).
+// Device memory. Each device owns a window of addresses that the host cannot touch; the bytes lie
+// elsewhere at a constant distance, and so do one "was written" bit per byte and the race tags
+// (both mapped on demand).
 #pragma once
 #include <functional>
 #include <mutex>
@@ -19,10 +20,10 @@ struct Alloc {
   bool constant = false;
   bool pooled = false;  // cuMemAllocAsync
   void* ctx = nullptr;
-  mutable bool full = false;        // every byte was written: no need to look at the bits again
+  mutable bool full = false;            // every byte was written: no need to look at the bits again
   mutable bool kernel_written = false;  // a kernel stored here at least once
-  mutable u32 looked = 0;           // the launch that last looked
-  mutable u32 first_writer = 0;     // the launch whose kernel stored here first
+  mutable u32 looked = 0;               // the launch that last looked
+  mutable u32 first_writer = 0;         // the launch whose kernel stored here first
 };
 
 class Memory {
@@ -44,12 +45,14 @@ class Memory {
   void release_ctx(void* ctx);
   void each(void* ctx, const std::function<void(const Alloc&)>& f) const;
 
-  u8* at(const Alloc* a, u64 addr) const { return a->device < 0 ? (u8*)addr : (u8*)(addr + delta_); }
+  u8* at(const Alloc* a, u64 addr) const {
+    return a->device < 0 ? (u8*)addr : (u8*)(addr + delta_);
+  }
   u8* device_bytes(u64 addr) const { return (u8*)(addr + delta_); }
   // one bit per byte; the byte that holds addr's bit
   u8* init_bits(u64 addr) const { return bits_ + ((addr - window_) >> 3); }
-  void mark(u64 addr, u64 n);            // bytes are written
-  bool written(u64 addr, u64 n) const;   // every byte was
+  void mark(u64 addr, u64 n);           // bytes are written
+  bool written(u64 addr, u64 n) const;  // every byte was
   u32* write_tag(u64 addr) const { return (u32*)(addr - window_ + wtags_); }
   u32* read_tag(u64 addr) const { return (u32*)(addr - window_ + rtags_); }
   // Four tags each, of a word that was touched by parts.
@@ -57,14 +60,17 @@ class Memory {
   u32* read_tags_of_bytes(u64 word) const { return (u32*)((word - window_) * 4 + rbytes_); }
   void drop_tags();
   u64 generation() const { return generation_; }  // moves when an allocation goes away
-  bool in_window(u64 addr) const { return addr >= window_ && addr < window_ + DEVICE_WINDOW * MAX_DEVICES; }
+  bool in_window(u64 addr) const {
+    return addr >= window_ && addr < window_ + DEVICE_WINDOW * MAX_DEVICES;
+  }
 
  private:
   u64 window_ = 0, delta_ = 0, wtags_ = 0, rtags_ = 0, wbytes_ = 0, rbytes_ = 0;
   u8* bits_ = nullptr;
   std::map<u64, Alloc> live_, host_;
   std::map<u64, Alloc> freed_;
-  u64 bump_[MAX_DEVICES] = {}, capacity_[MAX_DEVICES] = {}, used_[MAX_DEVICES] = {}, peak_[MAX_DEVICES] = {};
+  u64 bump_[MAX_DEVICES] = {}, capacity_[MAX_DEVICES] = {}, used_[MAX_DEVICES] = {},
+      peak_[MAX_DEVICES] = {};
   u32 next_id_ = 1;
   u64 generation_ = 0;
 };

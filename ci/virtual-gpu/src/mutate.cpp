@@ -4,11 +4,16 @@
 
 namespace vgpu {
 namespace {
-bool has(const Inst& in, const char* mod) { return std::find(in.mods.begin(), in.mods.end(), mod) != in.mods.end(); }
-bool waits(const Inst& in) { return in.op == "cp" && (has(in, "wait_group") || has(in, "wait_all")); }
+bool has(const Inst& in, const char* mod) {
+  return std::find(in.mods.begin(), in.mods.end(), mod) != in.mods.end();
+}
+bool waits(const Inst& in) {
+  return in.op == "cp" && (has(in, "wait_group") || has(in, "wait_all"));
+}
 bool synchronises(const Inst& in) {
   if (in.op == "bar" || in.op == "barrier") return !has(in, "red");  // a reduction also computes
-  return in.op == "membar" || in.op == "fence" || waits(in) || (in.op == "cp" && has(in, "commit_group"));
+  return in.op == "membar" || in.op == "fence" || waits(in) ||
+         (in.op == "cp" && has(in, "commit_group"));
 }
 }  // namespace
 
@@ -40,7 +45,8 @@ std::string sync_points(const Function& f) {
   for (const Inst& in : f.body) {
     if (!synchronises(in)) continue;
     s += std::to_string(in.line) + " " + std::to_string(in.src_line) + " " + in.spelling();
-    for (auto& a : in.args) s += " " + (a.kind == Operand::Imm ? std::to_string(a.bits) : std::string("r"));
+    for (auto& a : in.args)
+      s += " " + (a.kind == Operand::Imm ? std::to_string(a.bits) : std::string("r"));
     s += "\n";
   }
   return s;

@@ -1,4 +1,5 @@
-// cp.async. The copy happens at the last legal moment: at a wait that covers it, or when the lane exits.
+// cp.async. The copy happens at the last legal moment: at a wait that covers it, or when the lane
+// exits.
 #include "access.h"
 #include "decode.h"
 #include "launch.h"
@@ -23,12 +24,18 @@ void land(Warp& w, AsyncCopy& a, u32 m) {
   a.left &= ~m;
 }
 
-// r: 0 shared address, 1 global address, 2 source bytes or NOROW, 3 ignore predicate. size = copy size, imm = shared
-// offset, y = global offset, x = address widths (1: shared 64-bit, 2: global 64-bit)
+// r: 0 shared address, 1 global address, 2 source bytes or NOROW, 3 ignore predicate. size = copy
+// size, imm = shared offset, y = global offset, x = address widths (1: shared 64-bit, 2: global
+// 64-bit)
 void cp_async(Warp& w, const Op& o, u32 m) {
   Lanes s, g;
-  if (o.x & 1) { u64* a = w.row<u64>(o.r[0]); for (int i = 0; i < LANES; i++) s.at[i] = a[i] + (i64)o.imm; }
-  else { u32* a = w.row<u32>(o.r[0]); for (int i = 0; i < LANES; i++) s.at[i] = a[i] + (i64)o.imm; }
+  if (o.x & 1) {
+    u64* a = w.row<u64>(o.r[0]);
+    for (int i = 0; i < LANES; i++) s.at[i] = a[i] + (i64)o.imm;
+  } else {
+    u32* a = w.row<u32>(o.r[0]);
+    for (int i = 0; i < LANES; i++) s.at[i] = a[i] + (i64)o.imm;
+  }
   u64* ga = w.row<u64>(o.r[1]);
   for (int i = 0; i < LANES; i++) g.at[i] = ga[i] + (i64)(i32)o.y;
   shared_bounds(w, o, m, s, o.size);
@@ -57,11 +64,17 @@ void cp_async(Warp& w, const Op& o, u32 m) {
   lanes(reads & ~whole, [&](int i) {  // a partial row: only its first bytes are read
     const Alloc* al = memory().find(g.at[i]);
     u64 end = g.at[i] + a.bytes[i];
-    if (g.at[i] & (o.size - 1)) memory_fault(w, o, i, "MEM-ALIGN", 716, "address is not a multiple of the copy size", g.at[i]);
+    if (g.at[i] & (o.size - 1))
+      memory_fault(w, o, i, "MEM-ALIGN", 716, "address is not a multiple of the copy size",
+                   g.at[i]);
     if (!al || !w.launch->may_touch(*al) || end > al->base + al->size)
-      memory_fault(w, o, i, "MEM-OOB", 700, "read of " + std::to_string(a.bytes[i]) + " bytes at " + memory().describe(g.at[i]), g.at[i]);
+      memory_fault(
+          w, o, i, "MEM-OOB", 700,
+          "read of " + std::to_string(a.bytes[i]) + " bytes at " + memory().describe(g.at[i]),
+          g.at[i]);
     if (al->device >= 0 && options().check & CHECK_UNINIT && !memory().written(g.at[i], a.bytes[i]))
-      report_at(w, o, i, "MEM-UNINIT", Severity::Error, "global memory that was never written", &g.at[i]);
+      report_at(w, o, i, "MEM-UNINIT", Severity::Error, "global memory that was never written",
+                &g.at[i]);
     if (options().count) count_sectors(w, w.launch->c.ld, g.at, 1u << i, a.bytes[i], false, true);
     a.src[i] = (u64)memory().at(al, g.at[i]);
   });
@@ -70,17 +83,24 @@ void cp_async(Warp& w, const Op& o, u32 m) {
     w.block->shadow.access(*w.block, w, o, SharedShadow::AsyncIssue, m, a.dst, o.size, s.unit, 0);
   if (options().count) count_banks(w.launch->c, a.dst, m, o.size, s.unit, s.uniform);
 }
-void commit(Warp& w, const Op&, u32 m) { lanes(m, [&](int i) { w.committed[i]++; }); }
+void commit(Warp& w, const Op&, u32 m) {
+  lanes(m, [&](int i) { w.committed[i]++; });
+}
 
 void land_older(Warp& w, u32 m, i64 keep, bool all) {
   for (auto& a : w.async) {
     u32 due = 0;
-    lanes(m & a.left, [&](int i) { if (all || (i64)a.group[i] < (i64)w.committed[i] - keep) due |= 1u << i; });
+    lanes(m & a.left, [&](int i) {
+      if (all || (i64)a.group[i] < (i64)w.committed[i] - keep) due |= 1u << i;
+    });
     land(w, a, due);
   }
   size_t k = 0;
   for (size_t i = 0; i < w.async.size(); i++)
-    if (w.async[i].left) { if (k != i) w.async[k] = w.async[i]; k++; }
+    if (w.async[i].left) {
+      if (k != i) w.async[k] = w.async[i];
+      k++;
+    }
   w.async.resize(k);
 }
 void wait_group(Warp& w, const Op& o, u32 m) { land_older(w, m, o.imm, false); }
@@ -91,23 +111,31 @@ void async_exit(Warp& w, u32 m) {
   for (auto& a : w.async)
     if (a.left & m) {
       if (options().check & CHECK_ASYNC)
-        report_at(w, *a.op, __builtin_ctz(a.left & m), "ASYNC-WAIT", Severity::Warn, "the thread exits with this copy not waited for");
+        report_at(w, *a.op, __builtin_ctz(a.left & m), "ASYNC-WAIT", Severity::Warn,
+                  "the thread exits with this copy not waited for");
       land(w, a, m);
     }
 }
 
 static Register r_cp({"cp"}, [](Ctx& c) {
   if (!c.has("async")) c.fail("unknown form");
-  if (c.has("commit_group")) { c.args(0); return c.emit(commit, Cls::Async); }
+  if (c.has("commit_group")) {
+    c.args(0);
+    return c.emit(commit, Cls::Async);
+  }
   if (c.has("wait_group")) {
     c.args(1);
     c.op.imm = (i64)c.imm(0);
     return c.emit(wait_group, Cls::Async);
   }
-  if (c.has("wait_all")) { c.args(0); return c.emit(wait_all, Cls::Async); }
+  if (c.has("wait_all")) {
+    c.args(0);
+    return c.emit(wait_all, Cls::Async);
+  }
   int cache = c.one_of({"ca", "cg"});
   int sp = c.one_of({"shared", "shared::cta"});
-  if (cache < 0 || sp < 0 || !c.has("global")) c.fail("only cp.async.{ca,cg}.shared.global is supported");
+  if (cache < 0 || sp < 0 || !c.has("global"))
+    c.fail("only cp.async.{ca,cg}.shared.global is supported");
   c.one_of({"L2::64B", "L2::128B", "L2::256B"});
   c.args(3, 4);
   u64 size = c.imm(2);

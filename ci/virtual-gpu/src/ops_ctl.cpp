@@ -30,24 +30,32 @@ void brx(Warp& w, const Op& o, u32 m) {
   u32 rest = w.mask & ~m, first = idx[__builtin_ctz(m)];
   bool same = !rest;
   lanes(m, [&](int i) {
-    if (idx[i] >= o.naux) memory_fault(w, o, i, "MEM-OOB", 719, "branch index past the end of its table", idx[i]);
+    if (idx[i] >= o.naux)
+      memory_fault(w, o, i, "MEM-OOB", 719, "branch index past the end of its table", idx[i]);
     same &= idx[i] == first;
   });
-  if (same) { w.pc = targets[first]; return; }
+  if (same) {
+    w.pc = targets[first];
+    return;
+  }
   w.launch->c.divergent++;
   if (rest) w.paths.push_back({w.pc, rest, Wait::Run, 0, 0});
   lanes(m, [&](int i) { w.paths.push_back({targets[idx[i]], 1u << i, Wait::Run, 0, 0}); });
   w.mask = 0;
   next_path(w);
 }
-void ret(Warp& w, const Op&, u32 m) { async_exit(w, m); exit_lanes(w, m); }
+void ret(Warp& w, const Op&, u32 m) {
+  async_exit(w, m);
+  exit_lanes(w, m);
+}
 void trap(Warp& w, const Op& o, u32 m) {
   report_at(w, o, __builtin_ctz(m), "TRAP", Severity::Error, "trap");
   throw LaunchFault{719};
 }
 void nanosleep(Warp& w, const Op&, u32) { w.stop = w.yielded = true; }
 
-// o.x: -1 none / red kind; o.y bits: 1 aligned, 2 arrive only, 4 reduce; imm < 0: id in r[1]; r[2]: thread count
+// o.x: -1 none / red kind; o.y bits: 1 aligned, 2 arrive only, 4 reduce; imm < 0: id in r[1]; r[2]:
+// thread count
 void barrier(Warp& w, const Op& o, u32 m) {
   int first = __builtin_ctz(m);
   u32 id = w.row<u32>(o.r[1])[first];
@@ -75,7 +83,9 @@ void warp_sync(Warp& w, const Op& o, u32 m) {
   u32 n = need[first];
   bool own = true;
   lanes(m, [&](int i) { own &= need[i] >> i & 1; });
-  if (!own) report_at(w, o, first, "WARP-MASK", Severity::Error, "a lane runs a warp barrier whose mask leaves it out");
+  if (!own)
+    report_at(w, o, first, "WARP-MASK", Severity::Error,
+              "a lane runs a warp barrier whose mask leaves it out");
   bool uniform = true;
   lanes(m, [&](int i) { uniform &= need[i] == n; });
   u32 all = 0;
@@ -133,7 +143,8 @@ static Register r_bra({"bra"}, [](Ctx& c) {
   c.args(1);
   if (c.arg(0).kind != Operand::Sym) c.fail("needs a label");
   c.op.y = 1;
-  c.d.fixes.push_back({c.d.k->code.size(), c.in.scope, c.arg(0).name, c.in.line, c.d.f, (size_t)-1});
+  c.d.fixes.push_back(
+      {c.d.k->code.size(), c.in.scope, c.arg(0).name, c.in.line, c.d.f, (size_t)-1});
   c.emit(bra, Cls::Branch);
 });
 static Register r_brx({"brx"}, [](Ctx& c) {
@@ -144,7 +155,10 @@ static Register r_brx({"brx"}, [](Ctx& c) {
   const std::vector<std::string>* t = nullptr;
   for (u32 s = c.in.scope;; s = c.d.f->scope_parent[s]) {
     auto it = c.d.f->targets.find({s, c.arg(1).name});
-    if (it != c.d.f->targets.end()) { t = &it->second; break; }
+    if (it != c.d.f->targets.end()) {
+      t = &it->second;
+      break;
+    }
     if (s == 0) break;
   }
   if (!t) c.fail("unknown branch table");

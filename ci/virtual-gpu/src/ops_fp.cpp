@@ -1,4 +1,5 @@
-// f32 and f64 arithmetic, comparisons, and the functions a GPU approximates (here: computed in double, rounded once).
+// f32 and f64 arithmetic, comparisons, and the functions a GPU approximates (here: computed in
+// double, rounded once).
 #include <cfenv>
 
 #include "decode.h"
@@ -10,7 +11,8 @@ namespace {
 
 // Rounding other than to nearest: the control register is switched around the inner op.
 void rounded(Warp& w, const Op& o, u32 m) {
-  static const u32 mode[] = {_MM_ROUND_NEAREST, _MM_ROUND_TOWARD_ZERO, _MM_ROUND_DOWN, _MM_ROUND_UP};
+  static const u32 mode[] = {_MM_ROUND_NEAREST, _MM_ROUND_TOWARD_ZERO, _MM_ROUND_DOWN,
+                             _MM_ROUND_UP};
   u32 old = _mm_getcsr();
   _mm_setcsr((old & ~_MM_ROUND_MASK) | mode[o.y]);
   o.inner(w, o, m);
@@ -23,43 +25,64 @@ inline float out(float v) {
   v = canonical(v);
   return SAT ? saturate(v) : v;
 }
-#define F32OP2(NAME, EXPR)                                       \
-  template <bool FTZ, bool SAT> struct NAME : Fn {               \
-    float operator()(float a, float b) const {                   \
-      if (FTZ) a = flush(a), b = flush(b);                       \
-      return out<FTZ, SAT>(EXPR);                                \
-    }                                                            \
+#define F32OP2(NAME, EXPR)                     \
+  template <bool FTZ, bool SAT>                \
+  struct NAME : Fn {                           \
+    float operator()(float a, float b) const { \
+      if (FTZ) a = flush(a), b = flush(b);     \
+      return out<FTZ, SAT>(EXPR);              \
+    }                                          \
   }
 F32OP2(FAdd, a + b);
 F32OP2(FSub, a - b);
-F32OP2(FMul, a * b);
+F32OP2(FMul, a* b);
 F32OP2(FDiv, a / b);
-template <bool FTZ, bool SAT> struct FFma : Fn {
+template <bool FTZ, bool SAT>
+struct FFma : Fn {
   float operator()(float a, float b, float c) const {
     if (FTZ) a = flush(a), b = flush(b), c = flush(c);
     return out<FTZ, SAT>(__builtin_fmaf(a, b, c));
   }
 };
-struct DAdd : Fn { double operator()(double a, double b) const { return a + b; } };
-struct DSub : Fn { double operator()(double a, double b) const { return a - b; } };
-struct DMul : Fn { double operator()(double a, double b) const { return a * b; } };
-struct DDiv : Fn { double operator()(double a, double b) const { return a / b; } };
-struct DFma : Fn { double operator()(double a, double b, double c) const { return __builtin_fma(a, b, c); } };
+struct DAdd : Fn {
+  double operator()(double a, double b) const { return a + b; }
+};
+struct DSub : Fn {
+  double operator()(double a, double b) const { return a - b; }
+};
+struct DMul : Fn {
+  double operator()(double a, double b) const { return a * b; }
+};
+struct DDiv : Fn {
+  double operator()(double a, double b) const { return a / b; }
+};
+struct DFma : Fn {
+  double operator()(double a, double b, double c) const { return __builtin_fma(a, b, c); }
+};
 
 template <template <bool, bool> class F>
 Handler f32_2(bool ftz, bool sat) {
-  return ftz ? (sat ? bin<float, float, float, F<true, true>> : bin<float, float, float, F<true, false>>)
-             : (sat ? bin<float, float, float, F<false, true>> : bin<float, float, float, F<false, false>>);
+  return ftz ? (sat ? bin<float, float, float, F<true, true>>
+                    : bin<float, float, float, F<true, false>>)
+             : (sat ? bin<float, float, float, F<false, true>>
+                    : bin<float, float, float, F<false, false>>);
 }
 
 // min and max: a lone NaN loses; -0 < +0. o.x: 1 = .NaN
-template <bool MAX, class T> struct FMinMax : Fn {
+template <bool MAX, class T>
+struct FMinMax : Fn {
   bool ftz() const { return o.y & 1; }
   T operator()(T a, T b) const {
-    if constexpr (sizeof(T) == 4) if (ftz()) a = flush(a), b = flush(b);
+    if constexpr (sizeof(T) == 4)
+      if (ftz()) a = flush(a), b = flush(b);
     if (a != a || b != b) {
       bool both = a != a && b != b;
-      if (both || o.x) { if constexpr (sizeof(T) == 4) return bits_as<float>(0x7fffffffu); else return bits_as<double>(0x7ff8000000000000ull); }
+      if (both || o.x) {
+        if constexpr (sizeof(T) == 4)
+          return bits_as<float>(0x7fffffffu);
+        else
+          return bits_as<double>(0x7ff8000000000000ull);
+      }
       return a != a ? b : a;
     }
     if (a == b) return MAX ? (std::signbit(a) ? b : a) : (std::signbit(a) ? a : b);
@@ -67,7 +90,8 @@ template <bool MAX, class T> struct FMinMax : Fn {
   }
 };
 // The common form, branch-free: no .NaN, no .ftz
-template <bool MAX> struct FMinMaxFast : Fn {
+template <bool MAX>
+struct FMinMaxFast : Fn {
   float operator()(float a, float b) const {
     u32 x = bits_as<u32>(a), y = bits_as<u32>(b);
     float v = (MAX ? a > b : a < b) ? a : b;
@@ -78,14 +102,31 @@ template <bool MAX> struct FMinMaxFast : Fn {
     return canonical(v);
   }
 };
-template <bool FTZ> struct FNeg : Fn { u32 operator()(u32 a) const { return (FTZ && !(a & 0x7f800000u) ? a & 0x80000000u : a) ^ 0x80000000u; } };
-template <bool FTZ> struct FAbs : Fn { u32 operator()(u32 a) const { return (FTZ && !(a & 0x7f800000u) ? 0 : a) & 0x7fffffffu; } };
-struct DNeg : Fn { u64 operator()(u64 a) const { return a ^ 1ull << 63; } };
-struct DAbs : Fn { u64 operator()(u64 a) const { return a & ~(1ull << 63); } };
-struct CopySign32 : Fn { u32 operator()(u32 a, u32 b) const { return (a & 0x80000000u) | (b & 0x7fffffffu); } };
-struct CopySign64 : Fn { u64 operator()(u64 a, u64 b) const { return (a & 1ull << 63) | (b & ~(1ull << 63)); } };
+template <bool FTZ>
+struct FNeg : Fn {
+  u32 operator()(u32 a) const {
+    return (FTZ && !(a & 0x7f800000u) ? a & 0x80000000u : a) ^ 0x80000000u;
+  }
+};
+template <bool FTZ>
+struct FAbs : Fn {
+  u32 operator()(u32 a) const { return (FTZ && !(a & 0x7f800000u) ? 0 : a) & 0x7fffffffu; }
+};
+struct DNeg : Fn {
+  u64 operator()(u64 a) const { return a ^ 1ull << 63; }
+};
+struct DAbs : Fn {
+  u64 operator()(u64 a) const { return a & ~(1ull << 63); }
+};
+struct CopySign32 : Fn {
+  u32 operator()(u32 a, u32 b) const { return (a & 0x80000000u) | (b & 0x7fffffffu); }
+};
+struct CopySign64 : Fn {
+  u64 operator()(u64 a, u64 b) const { return (a & 1ull << 63) | (b & ~(1ull << 63)); }
+};
 
-// Approximate functions: f(double) -> double, rounded once; the jitter mode moves the result inside the allowance.
+// Approximate functions: f(double) -> double, rounded once; the jitter mode moves the result inside
+// the allowance.
 float jitter(float v, u64 seed, u32 in, double rel) {
   u64 h = (seed ^ in) * 0x9E3779B97F4A7C15ull;
   h ^= h >> 29;
@@ -96,18 +137,28 @@ float jitter(float v, u64 seed, u32 in, double rel) {
 template <int F>
 inline double approx(double x) {
   switch (F) {
-    case 0: return 1.0 / x;
-    case 1: return 1.0 / std::sqrt(x);
-    case 2: return std::sqrt(x);
-    case 3: return exp2_exact(x);
-    case 4: return std::log2(x);
-    case 5: return std::sin(x);
-    case 6: return std::cos(x);
-    default: return std::tanh(x);
+    case 0:
+      return 1.0 / x;
+    case 1:
+      return 1.0 / std::sqrt(x);
+    case 2:
+      return std::sqrt(x);
+    case 3:
+      return exp2_exact(x);
+    case 4:
+      return std::log2(x);
+    case 5:
+      return std::sin(x);
+    case 6:
+      return std::cos(x);
+    default:
+      return std::tanh(x);
   }
 }
-const double kAllowance[] = {0x1p-23, 0x1.1p-23, 0x1p-23, 0x1p-22, 0x1p-22, 0x1p-21, 0x1p-21, 0x1p-11};
-template <int F, bool FTZ> struct Approx : Fn {
+const double kAllowance[] = {0x1p-23, 0x1.1p-23, 0x1p-23, 0x1p-22,
+                             0x1p-22, 0x1p-21,   0x1p-21, 0x1p-11};
+template <int F, bool FTZ>
+struct Approx : Fn {
   float operator()(float a) const {
     if (FTZ) a = flush(a);
     float v = (float)approx<F>((double)a);
@@ -122,12 +173,26 @@ void approx_op(Warp& w, const Op& o, u32 m) {
     lanes(m, [&](int i) { d[i] = jitter(d[i], seed, bits_as<u32>(d[i]), kAllowance[F]); });
   }
 }
-template <int F> Handler approx_of(bool ftz) { return ftz ? approx_op<F, true> : approx_op<F, false>; }
-template <int F> struct Exact32 : Fn { float operator()(float a) const { return out<false, false>(F == 0 ? 1.0f / a : std::sqrt(a)); } };
-template <int F> struct Exact32Ftz : Fn {
-  float operator()(float a) const { return out<true, false>(F == 0 ? 1.0f / flush(a) : std::sqrt(flush(a))); }
+template <int F>
+Handler approx_of(bool ftz) {
+  return ftz ? approx_op<F, true> : approx_op<F, false>;
+}
+template <int F>
+struct Exact32 : Fn {
+  float operator()(float a) const { return out<false, false>(F == 0 ? 1.0f / a : std::sqrt(a)); }
 };
-template <int F> struct Exact64 : Fn { double operator()(double a) const { return F == 0 ? 1.0 / a : F == 1 ? 1.0 / std::sqrt(a) : std::sqrt(a); } };
+template <int F>
+struct Exact32Ftz : Fn {
+  float operator()(float a) const {
+    return out<true, false>(F == 0 ? 1.0f / flush(a) : std::sqrt(flush(a)));
+  }
+};
+template <int F>
+struct Exact64 : Fn {
+  double operator()(double a) const {
+    return F == 0 ? 1.0 / a : F == 1 ? 1.0 / std::sqrt(a) : std::sqrt(a);
+  }
+};
 struct DivApprox : Fn {  // o.x: 1 = ftz
   float operator()(float a, float b) const {
     if (o.x) a = flush(a), b = flush(b);
@@ -183,13 +248,19 @@ void decode_fp(Ctx& c, Ty t) {
   Handler h = nullptr;
   if (t == Ty::F64) {
     if (ftz || sat) c.fail("modifier needs .f32");
-    h = three ? ter<double, double, double, double, DFma> : n == "add" ? bin<double, double, double, DAdd>
-      : n == "sub" ? bin<double, double, double, DSub> : bin<double, double, double, DMul>;
+    h = three        ? ter<double, double, double, double, DFma>
+        : n == "add" ? bin<double, double, double, DAdd>
+        : n == "sub" ? bin<double, double, double, DSub>
+                     : bin<double, double, double, DMul>;
   } else if (three) {
-    h = ftz ? (sat ? ter<float, float, float, float, FFma<true, true>> : ter<float, float, float, float, FFma<true, false>>)
-            : (sat ? ter<float, float, float, float, FFma<false, true>> : ter<float, float, float, float, FFma<false, false>>);
+    h = ftz ? (sat ? ter<float, float, float, float, FFma<true, true>>
+                   : ter<float, float, float, float, FFma<true, false>>)
+            : (sat ? ter<float, float, float, float, FFma<false, true>>
+                   : ter<float, float, float, float, FFma<false, false>>);
   } else {
-    h = n == "add" ? f32_2<FAdd>(ftz, sat) : n == "sub" ? f32_2<FSub>(ftz, sat) : f32_2<FMul>(ftz, sat);
+    h = n == "add"   ? f32_2<FAdd>(ftz, sat)
+        : n == "sub" ? f32_2<FSub>(ftz, sat)
+                     : f32_2<FMul>(ftz, sat);
   }
   Cls k = t == Ty::F64 ? Cls::Fp64 : Cls::Fp32;
   if (round > 0) {
@@ -210,9 +281,17 @@ void decode_minmax_fp(Ctx& c, Ty t) {
   c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, t);
   c.op.r[0] = c.dst(0, t);
   bool max = c.in.op == "max";
-  if (t == Ty::F64) return c.emit(max ? bin<double, double, double, FMinMax<true, double>> : bin<double, double, double, FMinMax<false, double>>, Cls::Fp64);
-  if (!ftz && !nan) return c.emit(max ? bin<float, float, float, FMinMaxFast<true>> : bin<float, float, float, FMinMaxFast<false>>, Cls::Fp32);
-  c.emit(max ? bin<float, float, float, FMinMax<true, float>> : bin<float, float, float, FMinMax<false, float>>, Cls::Fp32);
+  if (t == Ty::F64)
+    return c.emit(max ? bin<double, double, double, FMinMax<true, double>>
+                      : bin<double, double, double, FMinMax<false, double>>,
+                  Cls::Fp64);
+  if (!ftz && !nan)
+    return c.emit(max ? bin<float, float, float, FMinMaxFast<true>>
+                      : bin<float, float, float, FMinMaxFast<false>>,
+                  Cls::Fp32);
+  c.emit(max ? bin<float, float, float, FMinMax<true, float>>
+             : bin<float, float, float, FMinMax<false, float>>,
+         Cls::Fp32);
 }
 void decode_half_negabs(Ctx& c, Ty t);
 void decode_negabs_fp(Ctx& c, Ty t) {
@@ -223,7 +302,8 @@ void decode_negabs_fp(Ctx& c, Ty t) {
   c.op.r[0] = c.dst(0, t);
   if (t == Ty::F64) return c.emit(neg ? un<u64, u64, DNeg> : un<u64, u64, DAbs>, Cls::Fp64);
   c.emit(neg ? (ftz ? un<u32, u32, FNeg<true>> : un<u32, u32, FNeg<false>>)
-             : (ftz ? un<u32, u32, FAbs<true>> : un<u32, u32, FAbs<false>>), Cls::Fp32);
+             : (ftz ? un<u32, u32, FAbs<true>> : un<u32, u32, FAbs<false>>),
+         Cls::Fp32);
 }
 void decode_div_fp(Ctx& c, Ty t) {
   c.args(3);
@@ -251,7 +331,10 @@ static Register r_copysign({"copysign"}, [](Ctx& c) {
   Ty t = c.type();
   c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, t);
   c.op.r[0] = c.dst(0, t);
-  c.emit(t == Ty::F32 ? bin<u32, u32, u32, CopySign32> : t == Ty::F64 ? bin<u64, u64, u64, CopySign64> : nullptr, Cls::Fp32);
+  c.emit(t == Ty::F32   ? bin<u32, u32, u32, CopySign32>
+         : t == Ty::F64 ? bin<u64, u64, u64, CopySign64>
+                        : nullptr,
+         Cls::Fp32);
 });
 
 void decode_half_approx(Ctx& c, Ty t);
@@ -269,21 +352,29 @@ static Register r_approx({"rcp", "rsqrt", "sqrt", "ex2", "lg2", "sin", "cos", "t
   c.op.r[1] = c.src(1, t);
   c.op.r[0] = c.dst(0, t);
   if (t == Ty::F64) {
-    Handler h = n == "rcp" ? un<double, double, Exact64<0>> : n == "rsqrt" ? un<double, double, Exact64<1>>
-              : n == "sqrt" ? un<double, double, Exact64<2>> : nullptr;
+    Handler h = n == "rcp"     ? un<double, double, Exact64<0>>
+                : n == "rsqrt" ? un<double, double, Exact64<1>>
+                : n == "sqrt"  ? un<double, double, Exact64<2>>
+                               : nullptr;
     c.op.inner = h;
     c.op.y = round > 0 ? round : 0;
     return c.emit(round > 0 ? rounded : h, Cls::Fp64);
   }
   if (approx) {
-    Handler h = n == "rcp" ? approx_of<0>(ftz) : n == "rsqrt" ? approx_of<1>(ftz) : n == "sqrt" ? approx_of<2>(ftz)
-              : n == "ex2" ? approx_of<3>(ftz) : n == "lg2" ? approx_of<4>(ftz) : n == "sin" ? approx_of<5>(ftz)
-              : n == "cos" ? approx_of<6>(ftz) : approx_of<7>(ftz);
+    Handler h = n == "rcp"     ? approx_of<0>(ftz)
+                : n == "rsqrt" ? approx_of<1>(ftz)
+                : n == "sqrt"  ? approx_of<2>(ftz)
+                : n == "ex2"   ? approx_of<3>(ftz)
+                : n == "lg2"   ? approx_of<4>(ftz)
+                : n == "sin"   ? approx_of<5>(ftz)
+                : n == "cos"   ? approx_of<6>(ftz)
+                               : approx_of<7>(ftz);
     return c.emit(h, Cls::Sfu);
   }
   if (round < 0) c.fail("needs .approx or a rounding mode");
-  Handler h = n == "rcp" ? (ftz ? un<float, float, Exact32Ftz<0>> : un<float, float, Exact32<0>>)
-            : n == "sqrt" ? (ftz ? un<float, float, Exact32Ftz<1>> : un<float, float, Exact32<1>>) : nullptr;
+  Handler h = n == "rcp"    ? (ftz ? un<float, float, Exact32Ftz<0>> : un<float, float, Exact32<0>>)
+              : n == "sqrt" ? (ftz ? un<float, float, Exact32Ftz<1>> : un<float, float, Exact32<1>>)
+                            : nullptr;
   c.op.inner = h;
   c.op.y = (u32)round;
   c.emit(round > 0 && h ? rounded : h, Cls::Fp32);
@@ -297,17 +388,23 @@ static Register r_testp({"testp"}, [](Ctx& c) {
   c.op.r[0] = c.dst(0, Ty::Pred);
   if (c.op.x > 5) c.fail("unknown test");
   c.op.y = t == Ty::F64;
-  c.emit([](Warp& w, const Op& o, u32 m) {
-    u32 v = 0;
-    lanes(m, [&](int i) {
-      double d = o.y ? w.row<double>(o.r[1])[i] : (double)w.row<float>(o.r[1])[i];
-      bool normal = o.y ? std::isnormal(d) : std::isnormal(w.row<float>(o.r[1])[i]);
-      bool r = o.x == 0 ? std::isfinite(d) : o.x == 1 ? std::isinf(d) : o.x == 2 ? d == d : o.x == 3 ? d != d
-             : o.x == 4 ? normal : !normal && d != 0 && std::isfinite(d);
-      v |= (u32)r << i;
-    });
-    u32& p = w.pred(o.r[0]);
-    p = (p & ~m) | (v & m);
-  }, Cls::Fp32);
+  c.emit(
+      [](Warp& w, const Op& o, u32 m) {
+        u32 v = 0;
+        lanes(m, [&](int i) {
+          double d = o.y ? w.row<double>(o.r[1])[i] : (double)w.row<float>(o.r[1])[i];
+          bool normal = o.y ? std::isnormal(d) : std::isnormal(w.row<float>(o.r[1])[i]);
+          bool r = o.x == 0   ? std::isfinite(d)
+                   : o.x == 1 ? std::isinf(d)
+                   : o.x == 2 ? d == d
+                   : o.x == 3 ? d != d
+                   : o.x == 4 ? normal
+                              : !normal && d != 0 && std::isfinite(d);
+          v |= (u32)r << i;
+        });
+        u32& p = w.pred(o.r[0]);
+        p = (p & ~m) | (v & m);
+      },
+      Cls::Fp32);
 });
 }  // namespace vgpu

@@ -6,7 +6,8 @@ namespace vgpu {
 
 void row_f16_to_f32(const u32* h, float* f) {
   for (int i = 0; i < LANES; i += 8) {
-    __m256i v = _mm256_and_si256(_mm256_loadu_si256((const __m256i*)(h + i)), _mm256_set1_epi32(0xffff));
+    __m256i v =
+        _mm256_and_si256(_mm256_loadu_si256((const __m256i*)(h + i)), _mm256_set1_epi32(0xffff));
     __m256i p = _mm256_permute4x64_epi64(_mm256_packus_epi32(v, v), 0x08);
     _mm256_storeu_ps(f + i, _mm256_cvtph_ps(_mm256_castsi256_si128(p)));
   }
@@ -22,23 +23,34 @@ void row_f32_to_f16(const float* f, u32* h) {
 
 namespace {
 // KIND: 0 add 1 sub 2 mul 3 fma. o.x bits: 1 ftz, 2 sat, 4 relu
-template <bool BF> inline float up(u16 v) { return BF ? bf16_to_f32(v) : f16_to_f32(v); }
-template <bool BF> inline u16 down(float v) { return BF ? f32_to_bf16(v) : f32_to_f16(v); }
+template <bool BF>
+inline float up(u16 v) {
+  return BF ? bf16_to_f32(v) : f16_to_f32(v);
+}
+template <bool BF>
+inline u16 down(float v) {
+  return BF ? f32_to_bf16(v) : f32_to_f16(v);
+}
 
 template <int KIND, bool BF>
 inline u16 arith(const Op& o, u16 a, u16 b, u16 c) {
   if (!BF && (o.x & 1)) a = flush16(a), b = flush16(b), c = flush16(c);
   u16 r;
-  if (KIND == 3) r = BF ? fma_bf16(a, b, c) : fma_f16(a, b, c);
+  if (KIND == 3)
+    r = BF ? fma_bf16(a, b, c) : fma_f16(a, b, c);
   else {
-    // one double operation is exact enough: f16/bf16 sums and products fit 53 bits or keep a sticky bit in odd_f32
+    // one double operation is exact enough: f16/bf16 sums and products fit 53 bits or keep a sticky
+    // bit in odd_f32
     double x = up<BF>(a), y = up<BF>(b);
     double v = KIND == 2 ? x * y : odd_fma(x, 1.0, KIND == 0 ? y : -y);
     r = down<BF>(odd_f32(v));
   }
   if (!BF && (o.x & 1)) r = flush16(r);
   if (o.x & 2) r = down<BF>(saturate(up<BF>(r)));
-  if (o.x & 4) { float v = up<BF>(r); r = v != v ? 0x7fff : (r & 0x8000) ? 0 : r; }
+  if (o.x & 4) {
+    float v = up<BF>(r);
+    r = v != v ? 0x7fff : (r & 0x8000) ? 0 : r;
+  }
   return r;
 }
 template <int KIND, bool BF, bool PAIR>
@@ -53,8 +65,12 @@ void half_arith(Warp& w, const Op& o, u32 m) {
     d[i] = lo | hi << 16;
   });
 }
-template <bool BF, bool PAIR> Handler arith_of(int kind) {
-  return kind == 0 ? half_arith<0, BF, PAIR> : kind == 1 ? half_arith<1, BF, PAIR> : kind == 2 ? half_arith<2, BF, PAIR> : half_arith<3, BF, PAIR>;
+template <bool BF, bool PAIR>
+Handler arith_of(int kind) {
+  return kind == 0   ? half_arith<0, BF, PAIR>
+         : kind == 1 ? half_arith<1, BF, PAIR>
+         : kind == 2 ? half_arith<2, BF, PAIR>
+                     : half_arith<3, BF, PAIR>;
 }
 
 template <bool MAX, bool BF>
@@ -79,7 +95,9 @@ void half_minmax(Warp& w, const Op& o, u32 m) {
   });
 }
 template <int F>  // 0 ex2, 1 tanh
-inline float approx_half(float x) { return F == 0 ? (float)exp2_exact(x) : std::tanh(x); }
+inline float approx_half(float x) {
+  return F == 0 ? (float)exp2_exact(x) : std::tanh(x);
+}
 template <int F, bool BF, bool PAIR>
 void half_approx(Warp& w, const Op& o, u32 m) {
   u32* a = w.row<u32>(o.r[1]);
@@ -90,8 +108,12 @@ void half_approx(Warp& w, const Op& o, u32 m) {
     d[i] = lo | hi << 16;
   });
 }
-struct NegBits : Fn { u32 operator()(u32 a) const { return a ^ o.x; } };
-struct AbsBits : Fn { u32 operator()(u32 a) const { return a & ~o.x; } };
+struct NegBits : Fn {
+  u32 operator()(u32 a) const { return a ^ o.x; }
+};
+struct AbsBits : Fn {
+  u32 operator()(u32 a) const { return a & ~o.x; }
+};
 
 bool is_bf(Ty t) { return t == Ty::BF16 || t == Ty::BF16x2; }
 bool is_pair(Ty t) { return t == Ty::F16x2 || t == Ty::BF16x2; }
@@ -121,7 +143,8 @@ void decode_half_minmax(Ctx& c, Ty t) {
   c.emit(max ? (bf ? (p ? half_minmax<true, true, true> : half_minmax<true, true, false>)
                    : (p ? half_minmax<true, false, true> : half_minmax<true, false, false>))
              : (bf ? (p ? half_minmax<false, true, true> : half_minmax<false, true, false>)
-                   : (p ? half_minmax<false, false, true> : half_minmax<false, false, false>)), Cls::Fp16);
+                   : (p ? half_minmax<false, false, true> : half_minmax<false, false, false>)),
+         Cls::Fp16);
 }
 void decode_half_negabs(Ctx& c, Ty t) {
   c.args(2);
@@ -136,10 +159,12 @@ void decode_half_approx(Ctx& c, Ty t) {
   c.op.r[0] = c.dst(0, t);
   bool bf = is_bf(t), p = is_pair(t);
   Handler h = nullptr;
-  if (c.in.op == "ex2") h = bf ? (p ? half_approx<0, true, true> : half_approx<0, true, false>)
-                               : (p ? half_approx<0, false, true> : half_approx<0, false, false>);
-  if (c.in.op == "tanh") h = bf ? (p ? half_approx<1, true, true> : half_approx<1, true, false>)
-                                : (p ? half_approx<1, false, true> : half_approx<1, false, false>);
+  if (c.in.op == "ex2")
+    h = bf ? (p ? half_approx<0, true, true> : half_approx<0, true, false>)
+           : (p ? half_approx<0, false, true> : half_approx<0, false, false>);
+  if (c.in.op == "tanh")
+    h = bf ? (p ? half_approx<1, true, true> : half_approx<1, true, false>)
+           : (p ? half_approx<1, false, true> : half_approx<1, false, false>);
   c.emit(h, Cls::Sfu);
 }
 }  // namespace vgpu

@@ -5,38 +5,111 @@
 namespace vgpu {
 namespace {
 
-template <class T> struct Wider;
-template <> struct Wider<u16> { using type = u32; };
-template <> struct Wider<i16> { using type = i32; };
-template <> struct Wider<u32> { using type = u64; };
-template <> struct Wider<i32> { using type = i64; };
-template <> struct Wider<u64> { using type = unsigned __int128; };
-template <> struct Wider<i64> { using type = __int128; };
-template <class T> using wider = typename Wider<T>::type;
+template <class T>
+struct Wider;
+template <>
+struct Wider<u16> {
+  using type = u32;
+};
+template <>
+struct Wider<i16> {
+  using type = i32;
+};
+template <>
+struct Wider<u32> {
+  using type = u64;
+};
+template <>
+struct Wider<i32> {
+  using type = i64;
+};
+template <>
+struct Wider<u64> {
+  using type = unsigned __int128;
+};
+template <>
+struct Wider<i64> {
+  using type = __int128;
+};
+template <class T>
+using wider = typename Wider<T>::type;
 
-#define FN2(NAME, EXPR) \
-  struct NAME : Fn { template <class T> T operator()(T a, T b) const { return (T)(EXPR); } }
+#define FN2(NAME, EXPR)            \
+  struct NAME : Fn {               \
+    template <class T>             \
+    T operator()(T a, T b) const { \
+      return (T)(EXPR);            \
+    }                              \
+  }
 FN2(Add, a + b);
 FN2(Sub, a - b);
-FN2(MulLo, a * b);
+FN2(MulLo, a* b);
 FN2(MulHi, ((wider<T>)a * (wider<T>)b) >> (sizeof(T) * 8));
 FN2(Min, a < b ? a : b);
 FN2(Max, a > b ? a : b);
-FN2(And, a & b);
+FN2(And, a& b);
 FN2(Or, a | b);
 FN2(Xor, a ^ b);
-struct MulWide : Fn { template <class T> wider<T> operator()(T a, T b) const { return (wider<T>)a * (wider<T>)b; } };
-struct MadLo : Fn { template <class T> T operator()(T a, T b, T c) const { return (T)(a * b + c); } };
-struct MadHi : Fn {
-  template <class T> T operator()(T a, T b, T c) const { return (T)((T)(((wider<T>)a * (wider<T>)b) >> (sizeof(T) * 8)) + c); }
+struct MulWide : Fn {
+  template <class T>
+  wider<T> operator()(T a, T b) const {
+    return (wider<T>)a * (wider<T>)b;
+  }
 };
-struct MadWide : Fn { template <class T> wider<T> operator()(T a, T b, wider<T> c) const { return (wider<T>)a * (wider<T>)b + c; } };
-struct Mul24 : Fn { template <class T> T operator()(T a, T b) const { return (T)((T)(a << 8) >> 8) * (T)((T)(b << 8) >> 8); } };
-struct Neg : Fn { template <class T> T operator()(T a) const { return (T)(0 - a); } };
-struct Abs : Fn { template <class T> T operator()(T a) const { return a < 0 ? (T)(0 - a) : a; } };
-struct Not : Fn { template <class T> T operator()(T a) const { return (T)~a; } };
-struct Cnot : Fn { template <class T> T operator()(T a) const { return a == 0 ? 1 : 0; } };
-struct Sad : Fn { template <class T> T operator()(T a, T b, T c) const { return (T)(c + (a > b ? a - b : b - a)); } };
+struct MadLo : Fn {
+  template <class T>
+  T operator()(T a, T b, T c) const {
+    return (T)(a * b + c);
+  }
+};
+struct MadHi : Fn {
+  template <class T>
+  T operator()(T a, T b, T c) const {
+    return (T)((T)(((wider<T>)a * (wider<T>)b) >> (sizeof(T) * 8)) + c);
+  }
+};
+struct MadWide : Fn {
+  template <class T>
+  wider<T> operator()(T a, T b, wider<T> c) const {
+    return (wider<T>)a * (wider<T>)b + c;
+  }
+};
+struct Mul24 : Fn {
+  template <class T>
+  T operator()(T a, T b) const {
+    return (T)((T)(a << 8) >> 8) * (T)((T)(b << 8) >> 8);
+  }
+};
+struct Neg : Fn {
+  template <class T>
+  T operator()(T a) const {
+    return (T)(0 - a);
+  }
+};
+struct Abs : Fn {
+  template <class T>
+  T operator()(T a) const {
+    return a < 0 ? (T)(0 - a) : a;
+  }
+};
+struct Not : Fn {
+  template <class T>
+  T operator()(T a) const {
+    return (T)~a;
+  }
+};
+struct Cnot : Fn {
+  template <class T>
+  T operator()(T a) const {
+    return a == 0 ? 1 : 0;
+  }
+};
+struct Sad : Fn {
+  template <class T>
+  T operator()(T a, T b, T c) const {
+    return (T)(c + (a > b ? a - b : b - a));
+  }
+};
 struct AddSat : Fn {
   i32 operator()(i32 a, i32 b) const {
     i64 s = (i64)a + b;
@@ -49,23 +122,36 @@ struct SubSat : Fn {
     return s > INT32_MAX ? INT32_MAX : s < INT32_MIN ? INT32_MIN : (i32)s;
   }
 };
-struct Shl : Fn { template <class T> T operator()(T a, u32 b) const { return b >= sizeof(T) * 8 ? (T)0 : (T)(a << b); } };
+struct Shl : Fn {
+  template <class T>
+  T operator()(T a, u32 b) const {
+    return b >= sizeof(T) * 8 ? (T)0 : (T)(a << b);
+  }
+};
 struct Shr : Fn {
-  template <class T> T operator()(T a, u32 b) const {
+  template <class T>
+  T operator()(T a, u32 b) const {
     constexpr u32 w = sizeof(T) * 8;
     if (std::is_signed_v<T>) return (T)(a >> (b >= w ? w - 1 : b));
     return b >= w ? (T)0 : (T)(a >> b);
   }
 };
-struct Popc : Fn { template <class T> u32 operator()(T a) const { return (u32)__builtin_popcountll((u64)a); } };
+struct Popc : Fn {
+  template <class T>
+  u32 operator()(T a) const {
+    return (u32)__builtin_popcountll((u64)a);
+  }
+};
 struct Clz : Fn {
-  template <class T> u32 operator()(T a) const {
+  template <class T>
+  u32 operator()(T a) const {
     if (a == 0) return sizeof(T) * 8;
     return sizeof(T) == 8 ? __builtin_clzll(a) : __builtin_clz((u32)a);
   }
 };
 struct Brev : Fn {
-  template <class T> T operator()(T a) const {
+  template <class T>
+  T operator()(T a) const {
     u64 v = (u64)a;
     v = (v >> 1 & 0x5555555555555555ull) | (v & 0x5555555555555555ull) << 1;
     v = (v >> 2 & 0x3333333333333333ull) | (v & 0x3333333333333333ull) << 2;
@@ -75,7 +161,8 @@ struct Brev : Fn {
   }
 };
 struct Bfind : Fn {  // o.x: 1 = .shiftamt
-  template <class T> u32 operator()(T a) const {
+  template <class T>
+  u32 operator()(T a) const {
     using U = std::make_unsigned_t<T>;
     U v = (U)a;
     if (std::is_signed_v<T> && a < 0) v = (U)~v;
@@ -85,7 +172,8 @@ struct Bfind : Fn {  // o.x: 1 = .shiftamt
   }
 };
 struct Bfe : Fn {
-  template <class T> T operator()(T a, u32 b, u32 c) const {
+  template <class T>
+  T operator()(T a, u32 b, u32 c) const {
     constexpr u32 w = sizeof(T) * 8;
     u32 pos = b & 255, len = c & 255;
     if (!std::is_signed_v<T>) {
@@ -104,7 +192,8 @@ struct Bfe : Fn {
   }
 };
 struct Bfi : Fn {
-  template <class T> T operator()(T a, T b, u32 c, u32 d) const {
+  template <class T>
+  T operator()(T a, T b, u32 c, u32 d) const {
     constexpr u32 w = sizeof(T) * 8;
     u32 pos = c & 255, len = d & 255;
     if (pos >= w || !len) return b;
@@ -167,9 +256,10 @@ struct Prmt : Fn {
 };
 struct PrmtMode : Fn {  // o.x: 0 f4e 1 b4e 2 rc8 3 ecl 4 ecr 5 rc16
   u32 operator()(u32 a, u32 b, u32 c) const {
-    static const u16 sel[6][4] = {{0x3210, 0x4321, 0x5432, 0x6543}, {0x5670, 0x6701, 0x7012, 0x0123},
-                                  {0x0000, 0x1111, 0x2222, 0x3333}, {0x3210, 0x3211, 0x3222, 0x3333},
-                                  {0x0000, 0x1110, 0x2210, 0x3210}, {0x1010, 0x3232, 0x1010, 0x3232}};
+    static const u16 sel[6][4] = {
+        {0x3210, 0x4321, 0x5432, 0x6543}, {0x5670, 0x6701, 0x7012, 0x0123},
+        {0x0000, 0x1111, 0x2222, 0x3333}, {0x3210, 0x3211, 0x3222, 0x3333},
+        {0x0000, 0x1110, 0x2210, 0x3210}, {0x1010, 0x3232, 0x1010, 0x3232}};
     return Prmt{o}(a, b, sel[o.x][c & 3]);
   }
 };
@@ -189,38 +279,66 @@ struct Dp2a : Fn {  // o.x: 16 = .hi
   }
 };
 
-template <class F> Handler ints2(Ty t) {
+template <class F>
+Handler ints2(Ty t) {
   switch (t) {
-    case Ty::U16: case Ty::B16: return bin<u16, u16, u16, F>;
-    case Ty::S16: return bin<i16, i16, i16, F>;
-    case Ty::U32: case Ty::B32: return bin<u32, u32, u32, F>;
-    case Ty::S32: return bin<i32, i32, i32, F>;
-    case Ty::U64: case Ty::B64: return bin<u64, u64, u64, F>;
-    case Ty::S64: return bin<i64, i64, i64, F>;
-    default: return nullptr;
+    case Ty::U16:
+    case Ty::B16:
+      return bin<u16, u16, u16, F>;
+    case Ty::S16:
+      return bin<i16, i16, i16, F>;
+    case Ty::U32:
+    case Ty::B32:
+      return bin<u32, u32, u32, F>;
+    case Ty::S32:
+      return bin<i32, i32, i32, F>;
+    case Ty::U64:
+    case Ty::B64:
+      return bin<u64, u64, u64, F>;
+    case Ty::S64:
+      return bin<i64, i64, i64, F>;
+    default:
+      return nullptr;
   }
 }
-template <class F> Handler ints3(Ty t) {
+template <class F>
+Handler ints3(Ty t) {
   switch (t) {
-    case Ty::U16: return ter<u16, u16, u16, u16, F>;
-    case Ty::S16: return ter<i16, i16, i16, i16, F>;
-    case Ty::U32: return ter<u32, u32, u32, u32, F>;
-    case Ty::S32: return ter<i32, i32, i32, i32, F>;
-    case Ty::U64: return ter<u64, u64, u64, u64, F>;
-    case Ty::S64: return ter<i64, i64, i64, i64, F>;
-    default: return nullptr;
+    case Ty::U16:
+      return ter<u16, u16, u16, u16, F>;
+    case Ty::S16:
+      return ter<i16, i16, i16, i16, F>;
+    case Ty::U32:
+      return ter<u32, u32, u32, u32, F>;
+    case Ty::S32:
+      return ter<i32, i32, i32, i32, F>;
+    case Ty::U64:
+      return ter<u64, u64, u64, u64, F>;
+    case Ty::S64:
+      return ter<i64, i64, i64, i64, F>;
+    default:
+      return nullptr;
   }
 }
-template <class F> Handler bits2(Ty t) {
-  return t == Ty::B16 ? bin<u16, u16, u16, F> : t == Ty::B32 ? bin<u32, u32, u32, F> : t == Ty::B64 ? bin<u64, u64, u64, F> : nullptr;
+template <class F>
+Handler bits2(Ty t) {
+  return t == Ty::B16   ? bin<u16, u16, u16, F>
+         : t == Ty::B32 ? bin<u32, u32, u32, F>
+         : t == Ty::B64 ? bin<u64, u64, u64, F>
+                        : nullptr;
 }
 Ty wide_of(Ty t) {
   switch (t) {
-    case Ty::U16: return Ty::U32;
-    case Ty::S16: return Ty::S32;
-    case Ty::U32: return Ty::U64;
-    case Ty::S32: return Ty::S64;
-    default: return Ty::None;
+    case Ty::U16:
+      return Ty::U32;
+    case Ty::S16:
+      return Ty::S32;
+    case Ty::U32:
+      return Ty::U64;
+    case Ty::S32:
+      return Ty::S64;
+    default:
+      return Ty::None;
   }
 }
 
@@ -244,7 +362,8 @@ void src2(Ctx& c, Ty t) {
 }
 
 // Carry of the add.cc family: one mask per warp row, held in a predicate-like row of the decoder.
-template <int KIND, class T>  // 0 add 1 sub 2 mad.lo 3 mad.hi; o.x: 1 uses carry in, 2 writes carry out
+template <int KIND,
+          class T>  // 0 add 1 sub 2 mad.lo 3 mad.hi; o.x: 1 uses carry in, 2 writes carry out
 void carry_op(Warp& w, const Op& o, u32 m) {
   T* d = w.row<T>(o.r[0]);
   const T* a = w.row<T>(o.r[1]);
@@ -256,8 +375,10 @@ void carry_op(Warp& w, const Op& o, u32 m) {
   lanes(m, [&](int i) {
     u32 ci = o.x & 1 ? in >> i & 1 : 0;
     W s;
-    if (KIND == 0) s = (W)a[i] + b[i] + ci;
-    else if (KIND == 1) s = (W)a[i] - b[i] - ci;
+    if (KIND == 0)
+      s = (W)a[i] + b[i] + ci;
+    else if (KIND == 1)
+      s = (W)a[i] - b[i] - ci;
     else {
       W p = (W)a[i] * b[i];
       s = (W)(T)(KIND == 2 ? p : p >> (sizeof(T) * 8)) + c[i] + ci;
@@ -286,10 +407,10 @@ bool with_carry(Ctx& c, int kind, bool in, Ty& t) {
   c.op.r[0] = c.dst(0, t);
   c.op.r[4] = carry_row(c);
   c.op.x = (in ? 1 : 0) | (out ? 2 : 0);
-  Handler h = kind == 0 ? (wide ? carry_op<0, u64> : carry_op<0, u32>)
-            : kind == 1 ? (wide ? carry_op<1, u64> : carry_op<1, u32>)
-            : half == 1 ? (wide ? carry_op<3, u64> : carry_op<3, u32>)
-                        : (wide ? carry_op<2, u64> : carry_op<2, u32>);
+  Handler h = kind == 0   ? (wide ? carry_op<0, u64> : carry_op<0, u32>)
+              : kind == 1 ? (wide ? carry_op<1, u64> : carry_op<1, u32>)
+              : half == 1 ? (wide ? carry_op<3, u64> : carry_op<3, u32>)
+                          : (wide ? carry_op<2, u64> : carry_op<2, u32>);
   c.emit(h, Cls::Int);
   return true;
 }
@@ -302,34 +423,56 @@ void divide(Warp& w, const Op& o, u32 m) {
   lanes(m, [&](int i) {
     T x = lane_get<T>(a[i]), y = lane_get<T>(b[i]);
     T v;
-    if (y == 0) v = REM ? x : (T)~(T)0;
-    else if (std::is_signed_v<T> && y == (T)-1) v = REM ? (T)0 : (T)(0 - (std::make_unsigned_t<T>)x);
-    else v = REM ? x % y : x / y;
+    if (y == 0)
+      v = REM ? x : (T) ~(T)0;
+    else if (std::is_signed_v<T> && y == (T)-1)
+      v = REM ? (T)0 : (T)(0 - (std::make_unsigned_t<T>)x);
+    else
+      v = REM ? x % y : x / y;
     d[i] = lane_put<T>(v);
   });
 }
-template <bool REM> Handler divides(Ty t) {
+template <bool REM>
+Handler divides(Ty t) {
   switch (t) {
-    case Ty::U16: return divide<u16, REM>;
-    case Ty::S16: return divide<i16, REM>;
-    case Ty::U32: return divide<u32, REM>;
-    case Ty::S32: return divide<i32, REM>;
-    case Ty::U64: return divide<u64, REM>;
-    case Ty::S64: return divide<i64, REM>;
-    default: return nullptr;
+    case Ty::U16:
+      return divide<u16, REM>;
+    case Ty::S16:
+      return divide<i16, REM>;
+    case Ty::U32:
+      return divide<u32, REM>;
+    case Ty::S32:
+      return divide<i32, REM>;
+    case Ty::U64:
+      return divide<u64, REM>;
+    case Ty::S64:
+      return divide<i64, REM>;
+    default:
+      return nullptr;
   }
 }
 
 // a op b, c (shift-like counts are 32 bits wide)
-template <class F> Handler shifts(Ty t) {
+template <class F>
+Handler shifts(Ty t) {
   switch (t) {
-    case Ty::B16: case Ty::U16: return bin<u16, u16, u32, F>;
-    case Ty::S16: return bin<i16, i16, u32, F>;
-    case Ty::B32: case Ty::U32: return bin<u32, u32, u32, F>;
-    case Ty::S32: return bin<i32, i32, u32, F>;
-    case Ty::B64: case Ty::U64: return bin<u64, u64, u32, F>;
-    case Ty::S64: return bin<i64, i64, u32, F>;
-    default: return nullptr;
+    case Ty::B16:
+    case Ty::U16:
+      return bin<u16, u16, u32, F>;
+    case Ty::S16:
+      return bin<i16, i16, u32, F>;
+    case Ty::B32:
+    case Ty::U32:
+      return bin<u32, u32, u32, F>;
+    case Ty::S32:
+      return bin<i32, i32, u32, F>;
+    case Ty::B64:
+    case Ty::U64:
+      return bin<u64, u64, u32, F>;
+    case Ty::S64:
+      return bin<i64, i64, u32, F>;
+    default:
+      return nullptr;
   }
 }
 
@@ -378,7 +521,10 @@ static Register r_add({"add", "sub"}, [](Ctx& c) {
   src2(c, t);
   c.op.r[0] = c.dst(0, t);
   if (sat && t != Ty::S32) c.fail(".sat needs .s32");
-  c.emit(sat ? (sub ? bin<i32, i32, i32, SubSat> : bin<i32, i32, i32, AddSat>) : sub ? ints2<Sub>(t) : ints2<Add>(t), Cls::Int);
+  c.emit(sat   ? (sub ? bin<i32, i32, i32, SubSat> : bin<i32, i32, i32, AddSat>)
+         : sub ? ints2<Sub>(t)
+               : ints2<Add>(t),
+         Cls::Int);
 });
 static Register r_addc({"addc", "subc", "madc"}, [](Ctx& c) {
   Ty t;
@@ -394,8 +540,11 @@ static Register r_mul({"mul"}, [](Ctx& c) {
     Ty wt = wide_of(t);
     if (wt == Ty::None) c.fail("not supported with this type");
     c.op.r[0] = c.dst(0, wt);
-    return c.emit(t == Ty::U16 ? bin<u32, u16, u16, MulWide> : t == Ty::S16 ? bin<i32, i16, i16, MulWide>
-                : t == Ty::U32 ? bin<u64, u32, u32, MulWide> : bin<i64, i32, i32, MulWide>, Cls::Int);
+    return c.emit(t == Ty::U16   ? bin<u32, u16, u16, MulWide>
+                  : t == Ty::S16 ? bin<i32, i16, i16, MulWide>
+                  : t == Ty::U32 ? bin<u64, u32, u32, MulWide>
+                                 : bin<i64, i32, i32, MulWide>,
+                  Cls::Int);
   }
   if (k < 0) c.fail("needs .lo, .hi or .wide");
   c.op.r[0] = c.dst(0, t);
@@ -413,8 +562,11 @@ static Register r_mad({"mad"}, [](Ctx& c) {
   c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, t), c.op.r[3] = c.src(3, wt);
   c.op.r[0] = c.dst(0, wt);
   if (k == 2)
-    return c.emit(t == Ty::U16 ? ter<u32, u16, u16, u32, MadWide> : t == Ty::S16 ? ter<i32, i16, i16, i32, MadWide>
-                : t == Ty::U32 ? ter<u64, u32, u32, u64, MadWide> : ter<i64, i32, i32, i64, MadWide>, Cls::Int);
+    return c.emit(t == Ty::U16   ? ter<u32, u16, u16, u32, MadWide>
+                  : t == Ty::S16 ? ter<i32, i16, i16, i32, MadWide>
+                  : t == Ty::U32 ? ter<u64, u32, u32, u64, MadWide>
+                                 : ter<i64, i32, i32, i64, MadWide>,
+                  Cls::Int);
   c.emit(k == 0 ? ints3<MadLo>(t) : ints3<MadHi>(t), Cls::Int);
 });
 static Register r_mul24({"mul24"}, [](Ctx& c) {
@@ -422,7 +574,10 @@ static Register r_mul24({"mul24"}, [](Ctx& c) {
   Ty t = c.type();
   src2(c, t);
   c.op.r[0] = c.dst(0, t);
-  c.emit(t == Ty::U32 ? bin<u32, u32, u32, Mul24> : t == Ty::S32 ? bin<i32, i32, i32, Mul24> : nullptr, Cls::Int);
+  c.emit(t == Ty::U32   ? bin<u32, u32, u32, Mul24>
+         : t == Ty::S32 ? bin<i32, i32, i32, Mul24>
+                        : nullptr,
+         Cls::Int);
 });
 static Register r_div({"div", "rem"}, [](Ctx& c) {
   Ty t = peek_type(c);
@@ -448,9 +603,11 @@ static Register r_neg({"neg", "abs"}, [](Ctx& c) {
   c.op.r[1] = c.src(1, t);
   c.op.r[0] = c.dst(0, t);
   bool neg = c.in.op == "neg";
-  c.emit(t == Ty::S16 ? (neg ? un<i16, i16, Neg> : un<i16, i16, Abs>)
-       : t == Ty::S32 ? (neg ? un<i32, i32, Neg> : un<i32, i32, Abs>)
-       : t == Ty::S64 ? (neg ? un<i64, i64, Neg> : un<i64, i64, Abs>) : nullptr, Cls::Int);
+  c.emit(t == Ty::S16   ? (neg ? un<i16, i16, Neg> : un<i16, i16, Abs>)
+         : t == Ty::S32 ? (neg ? un<i32, i32, Neg> : un<i32, i32, Abs>)
+         : t == Ty::S64 ? (neg ? un<i64, i64, Neg> : un<i64, i64, Abs>)
+                        : nullptr,
+         Cls::Int);
 });
 static Register r_sad({"sad"}, [](Ctx& c) {
   c.args(4);
@@ -484,9 +641,11 @@ static Register r_not({"not", "cnot"}, [](Ctx& c) {
   }
   c.op.r[1] = c.src(1, t);
   c.op.r[0] = c.dst(0, t);
-  c.emit(t == Ty::B16 ? (n ? un<u16, u16, Not> : un<u16, u16, Cnot>)
-       : t == Ty::B32 ? (n ? un<u32, u32, Not> : un<u32, u32, Cnot>)
-       : t == Ty::B64 ? (n ? un<u64, u64, Not> : un<u64, u64, Cnot>) : nullptr, Cls::Int);
+  c.emit(t == Ty::B16   ? (n ? un<u16, u16, Not> : un<u16, u16, Cnot>)
+         : t == Ty::B32 ? (n ? un<u32, u32, Not> : un<u32, u32, Cnot>)
+         : t == Ty::B64 ? (n ? un<u64, u64, Not> : un<u64, u64, Cnot>)
+                        : nullptr,
+         Cls::Int);
 });
 static Register r_shl({"shl", "shr"}, [](Ctx& c) {
   c.args(3);
@@ -513,11 +672,18 @@ static Register r_counts({"popc", "clz", "brev", "bfind"}, [](Ctx& c) {
   bool wide = ty_bytes(t) == 8;
   c.op.r[0] = c.dst(0, n == "brev" && wide ? Ty::B64 : Ty::B32);
   Handler h = nullptr;
-  if (n == "popc") h = wide ? un<u32, u64, Popc> : un<u32, u32, Popc>;
-  else if (n == "clz") h = wide ? un<u32, u64, Clz> : un<u32, u32, Clz>;
-  else if (n == "brev") h = wide ? un<u64, u64, Brev> : un<u32, u32, Brev>;
-  else h = t == Ty::U32 ? un<u32, u32, Bfind> : t == Ty::S32 ? un<u32, i32, Bfind> : t == Ty::U64 ? un<u32, u64, Bfind>
-         : t == Ty::S64 ? un<u32, i64, Bfind> : nullptr;
+  if (n == "popc")
+    h = wide ? un<u32, u64, Popc> : un<u32, u32, Popc>;
+  else if (n == "clz")
+    h = wide ? un<u32, u64, Clz> : un<u32, u32, Clz>;
+  else if (n == "brev")
+    h = wide ? un<u64, u64, Brev> : un<u32, u32, Brev>;
+  else
+    h = t == Ty::U32   ? un<u32, u32, Bfind>
+        : t == Ty::S32 ? un<u32, i32, Bfind>
+        : t == Ty::U64 ? un<u32, u64, Bfind>
+        : t == Ty::S64 ? un<u32, i64, Bfind>
+                       : nullptr;
   c.emit(h, Cls::Int);
 });
 static Register r_bfe({"bfe"}, [](Ctx& c) {
@@ -525,13 +691,18 @@ static Register r_bfe({"bfe"}, [](Ctx& c) {
   Ty t = c.type();
   c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, Ty::U32), c.op.r[3] = c.src(3, Ty::U32);
   c.op.r[0] = c.dst(0, t);
-  c.emit(t == Ty::U32 ? ter<u32, u32, u32, u32, Bfe> : t == Ty::S32 ? ter<i32, i32, u32, u32, Bfe>
-       : t == Ty::U64 ? ter<u64, u64, u32, u32, Bfe> : t == Ty::S64 ? ter<i64, i64, u32, u32, Bfe> : nullptr, Cls::Int);
+  c.emit(t == Ty::U32   ? ter<u32, u32, u32, u32, Bfe>
+         : t == Ty::S32 ? ter<i32, i32, u32, u32, Bfe>
+         : t == Ty::U64 ? ter<u64, u64, u32, u32, Bfe>
+         : t == Ty::S64 ? ter<i64, i64, u32, u32, Bfe>
+                        : nullptr,
+         Cls::Int);
 });
 static Register r_bfi({"bfi"}, [](Ctx& c) {
   c.args(5);
   Ty t = c.type();
-  c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, t), c.op.r[3] = c.src(3, Ty::U32), c.op.r[4] = c.src(4, Ty::U32);
+  c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, t), c.op.r[3] = c.src(3, Ty::U32),
+  c.op.r[4] = c.src(4, Ty::U32);
   c.op.r[0] = c.dst(0, t);
   c.emit(t == Ty::B32 ? bfi_op<u32> : t == Ty::B64 ? bfi_op<u64> : nullptr, Cls::Int);
 });
@@ -586,10 +757,12 @@ static Register r_dp({"dp4a", "dp2a"}, [](Ctx& c) {
   for (int i = 1; i < 4; i++) c.op.r[i] = c.src(i, Ty::B32);
   c.op.r[0] = c.dst(0, Ty::B32);
   Handler h;
-  if (four) h = as ? (bs ? ter<i32, u32, u32, i32, Dp4a<i8, i8>> : ter<i32, u32, u32, i32, Dp4a<i8, u8>>)
-                   : (bs ? ter<i32, u32, u32, i32, Dp4a<u8, i8>> : ter<i32, u32, u32, i32, Dp4a<u8, u8>>);
-  else h = as ? (bs ? ter<i32, u32, u32, i32, Dp2a<i16, i8>> : ter<i32, u32, u32, i32, Dp2a<i16, u8>>)
-              : (bs ? ter<i32, u32, u32, i32, Dp2a<u16, i8>> : ter<i32, u32, u32, i32, Dp2a<u16, u8>>);
+  if (four)
+    h = as ? (bs ? ter<i32, u32, u32, i32, Dp4a<i8, i8>> : ter<i32, u32, u32, i32, Dp4a<i8, u8>>)
+           : (bs ? ter<i32, u32, u32, i32, Dp4a<u8, i8>> : ter<i32, u32, u32, i32, Dp4a<u8, u8>>);
+  else
+    h = as ? (bs ? ter<i32, u32, u32, i32, Dp2a<i16, i8>> : ter<i32, u32, u32, i32, Dp2a<i16, u8>>)
+           : (bs ? ter<i32, u32, u32, i32, Dp2a<u16, i8>> : ter<i32, u32, u32, i32, Dp2a<u16, u8>>);
   c.emit(h, Cls::Dp4a);
 });
 }  // namespace vgpu

@@ -5,10 +5,13 @@
 
 namespace vgpu {
 namespace {
-// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) | release (0x400) | read-only path (0x800) | scope << 12,
+// Op: size = bytes per lane, y = bytes per element (low byte) | strong (0x100) | acquire (0x200) |
+// release (0x400) | read-only path (0x800) | scope << 12,
 //     x = 1: sign-extend to 32 bits. Rows: r[1] = address, aux = elements (or r[0] alone).
 
-u32 element_row(Warp& w, const Op& o, u32 e) { return o.naux ? w.launch->kernel->aux[o.aux + e] : o.r[0]; }
+u32 element_row(Warp& w, const Op& o, u32 e) {
+  return o.naux ? w.launch->kernel->aux[o.aux + e] : o.r[0];
+}
 
 template <class E, class S>
 void spread(Warp& w, const Op& o, u32 m, const Lanes& l) {
@@ -23,25 +26,41 @@ void spread(Warp& w, const Op& o, u32 m, const Lanes& l) {
         const E* q = (const E*)p;
         for (int i = 0; i < LANES; i++) d[i] = (S)q[i];
       } else {
-        for (int i = 0; i < LANES; i++) { E v; memcpy(&v, p + i * o.size, sizeof v); d[i] = (S)v; }
+        for (int i = 0; i < LANES; i++) {
+          E v;
+          memcpy(&v, p + i * o.size, sizeof v);
+          d[i] = (S)v;
+        }
       }
     } else if (l.uniform) {
       E v;
       memcpy(&v, l.ptr[__builtin_ctz(m)] + e * sizeof(E), sizeof v);
       each(d, m, [&](int) { return (S)v; });
     } else if (m == FULL) {
-      for (int i = 0; i < LANES; i++) { E v; memcpy(&v, l.ptr[i] + e * sizeof(E), sizeof v); d[i] = (S)v; }
+      for (int i = 0; i < LANES; i++) {
+        E v;
+        memcpy(&v, l.ptr[i] + e * sizeof(E), sizeof v);
+        d[i] = (S)v;
+      }
     } else {
-      lanes(m, [&](int i) { E v; memcpy(&v, l.ptr[i] + e * sizeof(E), sizeof v); d[i] = (S)v; });
+      lanes(m, [&](int i) {
+        E v;
+        memcpy(&v, l.ptr[i] + e * sizeof(E), sizeof v);
+        d[i] = (S)v;
+      });
     }
   }
 }
 void spread_any(Warp& w, const Op& o, u32 m, const Lanes& l) {
   switch (o.y & 255) {
-    case 1: return o.x ? spread<i8, u32>(w, o, m, l) : spread<u8, u32>(w, o, m, l);
-    case 2: return o.x ? spread<i16, u32>(w, o, m, l) : spread<u16, u32>(w, o, m, l);
-    case 4: return spread<u32, u32>(w, o, m, l);
-    default: return spread<u64, u64>(w, o, m, l);
+    case 1:
+      return o.x ? spread<i8, u32>(w, o, m, l) : spread<u8, u32>(w, o, m, l);
+    case 2:
+      return o.x ? spread<i16, u32>(w, o, m, l) : spread<u16, u32>(w, o, m, l);
+    case 4:
+      return spread<u32, u32>(w, o, m, l);
+    default:
+      return spread<u64, u64>(w, o, m, l);
   }
 }
 // Copies lane `i`'s bytes from its registers to p.
@@ -55,10 +74,14 @@ void lane_bytes_as(Warp& w, const Op& o, int i, u8* p) {
 }
 void lane_bytes_of(Warp& w, const Op& o, int i, u8* p) {
   switch (o.y & 255) {
-    case 1: return lane_bytes_as<u8, u32>(w, o, i, p);
-    case 2: return lane_bytes_as<u16, u32>(w, o, i, p);
-    case 4: return lane_bytes_as<u32, u32>(w, o, i, p);
-    default: return lane_bytes_as<u64, u64>(w, o, i, p);
+    case 1:
+      return lane_bytes_as<u8, u32>(w, o, i, p);
+    case 2:
+      return lane_bytes_as<u16, u32>(w, o, i, p);
+    case 4:
+      return lane_bytes_as<u32, u32>(w, o, i, p);
+    default:
+      return lane_bytes_as<u64, u64>(w, o, i, p);
   }
 }
 template <class E, class S>
@@ -83,23 +106,33 @@ void write_lanes(Warp& w, const Op& o, u32 m, const Lanes& l) {
     return lane_bytes_of(w, o, last, l.ptr[last]);
   }
   switch (o.y & 255) {
-    case 1: return gather_to<u8, u32>(w, o, m, l);
-    case 2: return gather_to<u16, u32>(w, o, m, l);
-    case 4: return gather_to<u32, u32>(w, o, m, l);
-    default: return gather_to<u64, u64>(w, o, m, l);
+    case 1:
+      return gather_to<u8, u32>(w, o, m, l);
+    case 2:
+      return gather_to<u16, u32>(w, o, m, l);
+    case 4:
+      return gather_to<u32, u32>(w, o, m, l);
+    default:
+      return gather_to<u64, u64>(w, o, m, l);
   }
 }
 
 // ---- stores that others see late ----
 
-bool overlaps(const Delayed& d, const u8* p, u32 size) { return d.at < p + size && p < d.at + d.size; }
-// What this warp stored itself it must read, and stores of one place keep their order: those become visible now.
+bool overlaps(const Delayed& d, const u8* p, u32 size) {
+  return d.at < p + size && p < d.at + d.size;
+}
+// What this warp stored itself it must read, and stores of one place keep their order: those become
+// visible now.
 void settle(std::vector<Delayed>& all, u32 m, const Lanes& l, u32 size) {
   for (size_t k = 0; k < all.size();) {
     const Delayed& d = all[k];
     bool hit = false;
     lanes(m, [&](int i) { hit |= overlaps(d, l.unit ? l.ptr[0] + i * size : l.ptr[i], size); });
-    if (!hit) { k++; continue; }
+    if (!hit) {
+      k++;
+      continue;
+    }
     memcpy(d.at, d.bytes, d.size);
     all[k] = all.back();
     all.pop_back();
@@ -116,7 +149,11 @@ void delay(Warp& w, const Op& o, u32 m, const Lanes& l) {
     d.at = l.unit ? l.ptr[0] + i * o.size : l.ptr[i];
     d.size = o.size;
     lane_bytes_of(w, o, i, d.bytes);
-    for (Delayed& x : w.delayed) if (overlaps(x, d.at, d.size)) { x = d; return; }  // lanes of one instruction on one place
+    for (Delayed& x : w.delayed)
+      if (overlaps(x, d.at, d.size)) {
+        x = d;
+        return;
+      }  // lanes of one instruction on one place
     w.delayed.push_back(d);
   });
   while (w.delayed.size() > 256) {
@@ -136,10 +173,14 @@ void polled(Warp& w, const Op& o, u32 m, const Lanes& l) {
 template <Space SP>
 void load(Warp& w, const Op& o, u32 m, Lanes& l) {
   classify(l, m, o.size);
-  if (SP == Space::Global) global_access(w, o, m, l, o.size, Use::Load);
-  else if (SP == Space::Shared) shared_access(w, o, m, l, o.size, Use::Load, 0);
-  else if (SP == Space::Local) local_access(w, o, m, l, o.size, Use::Load);
-  else param_access(w, o, m, l, o.size);
+  if (SP == Space::Global)
+    global_access(w, o, m, l, o.size, Use::Load);
+  else if (SP == Space::Shared)
+    shared_access(w, o, m, l, o.size, Use::Load, 0);
+  else if (SP == Space::Local)
+    local_access(w, o, m, l, o.size, Use::Load);
+  else
+    param_access(w, o, m, l, o.size);
   if (SP == Space::Global && options().store_delay) settle(w, m, l, o.size);
   spread_any(w, o, m, l);
 }
@@ -167,9 +208,13 @@ void store(Warp& w, const Op& o, u32 m, Lanes& l) {
       });
     }
   } else {
-    if (SP == Space::Global) global_access(w, o, m, l, o.size, Use::Store), w.launch->idle_steps = 0;
-    else if (SP == Space::Local) local_access(w, o, m, l, o.size, Use::Store);
-    else memory_fault(w, o, __builtin_ctz(m), "MEM-CONST", 717, "write to the kernel's parameters", l.at[__builtin_ctz(m)]);
+    if (SP == Space::Global)
+      global_access(w, o, m, l, o.size, Use::Store), w.launch->idle_steps = 0;
+    else if (SP == Space::Local)
+      local_access(w, o, m, l, o.size, Use::Store);
+    else
+      memory_fault(w, o, __builtin_ctz(m), "MEM-CONST", 717, "write to the kernel's parameters",
+                   l.at[__builtin_ctz(m)]);
     if (SP == Space::Global && options().store_delay) {
       if (!(o.y & 0x100)) return delay(w, o, m, l);
       settle(w, m, l, o.size);
@@ -184,8 +229,10 @@ void ldst(Warp& w, const Op& o, u32 m) {
   gather_addresses(w, o, m, o.r[1], l);
   polled(w, o, m, l);
   if (o.y & 0x400 && SP == Space::Global) release_fence(w, o.y >> 12 & 3);
-  if (STORE) store<SP>(w, o, m, l);
-  else load<SP>(w, o, m, l);
+  if (STORE)
+    store<SP>(w, o, m, l);
+  else
+    load<SP>(w, o, m, l);
   if (o.y & 0x200) acquire_fence(w, o.y >> 12 & 3);
 }
 template <bool STORE>
@@ -197,15 +244,27 @@ void ldst_generic(Warp& w, const Op& o, u32 m) {
   while (m) {  // lanes may point into different spaces
     Space s = generic_space(l.at[__builtin_ctz(m)]);
     u32 part = 0;
-    lanes(m, [&](int i) { if (generic_space(l.at[i]) == s) part |= 1u << i; });
+    lanes(m, [&](int i) {
+      if (generic_space(l.at[i]) == s) part |= 1u << i;
+    });
     Lanes p = l;
-    u64 base = s == Space::Shared ? SHARED_WINDOW : s == Space::Local ? LOCAL_WINDOW : s == Space::Param ? PARAM_WINDOW : 0;
+    u64 base = s == Space::Shared  ? SHARED_WINDOW
+               : s == Space::Local ? LOCAL_WINDOW
+               : s == Space::Param ? PARAM_WINDOW
+                                   : 0;
     lanes(part, [&](int i) { p.at[i] -= base; });
     switch (s) {
-      case Space::Shared: STORE ? store<Space::Shared>(w, o, part, p) : load<Space::Shared>(w, o, part, p); break;
-      case Space::Local: STORE ? store<Space::Local>(w, o, part, p) : load<Space::Local>(w, o, part, p); break;
-      case Space::Param: STORE ? store<Space::Param>(w, o, part, p) : load<Space::Param>(w, o, part, p); break;
-      default: STORE ? store<Space::Global>(w, o, part, p) : load<Space::Global>(w, o, part, p);
+      case Space::Shared:
+        STORE ? store<Space::Shared>(w, o, part, p) : load<Space::Shared>(w, o, part, p);
+        break;
+      case Space::Local:
+        STORE ? store<Space::Local>(w, o, part, p) : load<Space::Local>(w, o, part, p);
+        break;
+      case Space::Param:
+        STORE ? store<Space::Param>(w, o, part, p) : load<Space::Param>(w, o, part, p);
+        break;
+      default:
+        STORE ? store<Space::Global>(w, o, part, p) : load<Space::Global>(w, o, part, p);
     }
     m &= ~part;
   }
@@ -225,8 +284,9 @@ void decode_ldst(Ctx& c, bool store) {
   if (nc && (store || sp != 0)) c.fail(".nc needs ld.global");
   for (size_t i = 0; i < mods.size(); i++) {  // cache hints have no effect here
     const std::string& h = mods[i];
-    if (h == "ca" || h == "cg" || h == "cs" || h == "lu" || h == "cv" || h == "wb" || h == "wt" || h.rfind("L1::", 0) == 0 ||
-        h == "L2::64B" || h == "L2::128B" || h == "L2::256B" || h == "L2::evict_first" || h == "L2::evict_last" || h == "L2::evict_normal")
+    if (h == "ca" || h == "cg" || h == "cs" || h == "lu" || h == "cv" || h == "wb" || h == "wt" ||
+        h.rfind("L1::", 0) == 0 || h == "L2::64B" || h == "L2::128B" || h == "L2::256B" ||
+        h == "L2::evict_first" || h == "L2::evict_last" || h == "L2::evict_normal")
       c.used[i] = true;
   }
   int v = c.one_of({"v2", "v4"});
@@ -238,7 +298,8 @@ void decode_ldst(Ctx& c, bool store) {
   u32 es = (u32)ty_bytes(t);
   if (es > 8 || es * n > 16) c.fail("access is too wide");
   c.op.size = (u8)(es * n);
-  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0) | (nc ? 0x800 : 0) | (strong ? (u32)scope << 12 : 0);
+  c.op.y = es | (strong ? 0x100 : 0) | (acquire ? 0x200 : 0) | (release ? 0x400 : 0) |
+           (nc ? 0x800 : 0) | (strong ? (u32)scope << 12 : 0);
   c.op.x = ty_signed(t) && es < 4;
   Ty rt = es == 8 ? Ty::B64 : Ty::B32;
   std::vector<std::pair<u32, u32>> extends;  // (32-bit row, 64-bit row) to extend after a load
@@ -252,8 +313,12 @@ void decode_ldst(Ctx& c, bool store) {
     const Operand& vec = c.arg(data);
     if (vec.kind != Operand::Vec || vec.elems.size() != n) c.fail("needs a vector operand");
     for (auto& x : vec.elems) {
-      if (x.kind == Operand::Discard && !store) c.aux.push_back(NOROW);
-      else { u32 r = row_of(x); c.aux.push_back(r); }
+      if (x.kind == Operand::Discard && !store)
+        c.aux.push_back(NOROW);
+      else {
+        u32 r = row_of(x);
+        c.aux.push_back(r);
+      }
     }
   } else {
     c.op.r[0] = row_of(c.arg(data));
@@ -269,16 +334,31 @@ void decode_ldst(Ctx& c, bool store) {
   Handler h;
   Cls k;
   switch (sp) {
-    case 0: h = store ? ldst<Space::Global, true> : ldst<Space::Global, false>; k = Cls::LdstGlobal; break;
-    case 1: case 5: h = store ? ldst<Space::Shared, true> : ldst<Space::Shared, false>; k = Cls::LdstShared; break;
-    case 2: h = store ? ldst<Space::Local, true> : ldst<Space::Local, false>; k = Cls::LdstLocal; break;
+    case 0:
+      h = store ? ldst<Space::Global, true> : ldst<Space::Global, false>;
+      k = Cls::LdstGlobal;
+      break;
+    case 1:
+    case 5:
+      h = store ? ldst<Space::Shared, true> : ldst<Space::Shared, false>;
+      k = Cls::LdstShared;
+      break;
+    case 2:
+      h = store ? ldst<Space::Local, true> : ldst<Space::Local, false>;
+      k = Cls::LdstLocal;
+      break;
     case 3:
       if (store) c.fail("constant memory cannot be written");
       h = ldst<Space::Global, false>;
       k = Cls::LdstConst;
       break;
-    case 4: h = store ? ldst<Space::Param, true> : ldst<Space::Param, false>; k = Cls::LdstParam; break;
-    default: h = store ? ldst_generic<true> : ldst_generic<false>; k = Cls::LdstGeneric;
+    case 4:
+      h = store ? ldst<Space::Param, true> : ldst<Space::Param, false>;
+      k = Cls::LdstParam;
+      break;
+    default:
+      h = store ? ldst_generic<true> : ldst_generic<false>;
+      k = Cls::LdstGeneric;
   }
   c.emit(h, k);
   for (auto& x : extends) c.widen(x.first, x.second, ty_signed(t));

@@ -1,7 +1,8 @@
 // mma.sync: D = A·B + C over the fragments of one warp.
 //
-// Lane l: g = l/4, t = l%4. A register row of packed elements is, in memory, [g][elements of the four t], so a whole
-// 8-row block of A (and a column block of B) is one contiguous run. Accumulators: c0,c1 = (g, 2t..2t+1), c2,c3 = (g+8, …).
+// Lane l: g = l/4, t = l%4. A register row of packed elements is, in memory, [g][elements of the
+// four t], so a whole 8-row block of A (and a column block of B) is one contiguous run.
+// Accumulators: c0,c1 = (g, 2t..2t+1), c2,c3 = (g+8, …).
 #include "decode.h"
 #include "half.h"
 #include "launch.h"
@@ -16,7 +17,9 @@ enum class El : u8 { F16, BF16, TF32, S8, U8 };
 void expand(El e, const u32* reg, float* out, int ld) {
   alignas(64) float t[64];
   if (e == El::F16) {
-    for (int i = 0; i < 64; i += 8) _mm256_store_ps(t + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)((const u16*)reg + i))));
+    for (int i = 0; i < 64; i += 8)
+      _mm256_store_ps(t + i,
+                      _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)((const u16*)reg + i))));
     for (int g = 0; g < 8; g++) memcpy(out + g * ld, t + g * 8, 32);
   } else if (e == El::BF16) {
     const u16* h = (const u16*)reg;
@@ -37,7 +40,8 @@ void chain(float (*acc)[8], const float (*a)[K], const float (*b)[8]) {
     for (int j = 0; j < 8; j++) r[j] = _mm256_loadu_ps(acc[i + j]);
     for (int k = 0; k < K; k++) {
       V8 bk = _mm256_loadu_ps(b[k]);
-      for (int j = 0; j < 8; j++) r[j] = _mm256_fmadd_ps(_mm256_broadcast_ss(&a[i + j][k]), bk, r[j]);
+      for (int j = 0; j < 8; j++)
+        r[j] = _mm256_fmadd_ps(_mm256_broadcast_ss(&a[i + j][k]), bk, r[j]);
     }
     for (int j = 0; j < 8; j++) _mm256_storeu_ps(acc[i + j], r[j]);
   }
@@ -51,7 +55,8 @@ void exact(float (*acc)[8], const float (*a)[K], const float (*b)[8]) {
       acc[i][n] = (float)s;
     }
 }
-// Addends of a group of eight products and the accumulator are aligned to the largest and truncated.
+// Addends of a group of eight products and the accumulator are aligned to the largest and
+// truncated.
 template <int K>
 void group8(float (*acc)[8], const float (*a)[K], const float (*b)[8]) {
   for (int i = 0; i < 16; i++)
@@ -66,11 +71,17 @@ void group8(float (*acc)[8], const float (*a)[K], const float (*b)[8]) {
         for (int k = 0; k <= count; k++) {
           int e;
           finite &= std::isfinite(p[k]);
-          if (p[k] != 0 && std::isfinite(p[k])) { std::frexp(p[k], &e); top = std::max(top, e); }
+          if (p[k] != 0 && std::isfinite(p[k])) {
+            std::frexp(p[k], &e);
+            top = std::max(top, e);
+          }
         }
         double s = 0;
-        if (!finite || top == -2000) for (int k = 0; k <= count; k++) s += p[k];
-        else for (int k = 0; k <= count; k++) s += std::ldexp(std::trunc(std::ldexp(p[k], 24 - top)), top - 24);
+        if (!finite || top == -2000)
+          for (int k = 0; k <= count; k++) s += p[k];
+        else
+          for (int k = 0; k <= count; k++)
+            s += std::ldexp(std::trunc(std::ldexp(p[k], 24 - top)), top - 24);
         float f = (float)s;
         if (std::isfinite(f) && std::fabs((double)f) > std::fabs(s)) f = std::nextafterf(f, 0.0f);
         acc[i][n] = f;
@@ -90,7 +101,8 @@ void mma_float(Warp& w, const Op& o, u32 m) {
   alignas(64) float a[16][K], bt[8][K], b[K][8], acc[16][8];
   for (int i = 0; i < na; i++) expand(e, w.row<u32>(ra[i]), &a[(i & 1) * 8][(i >> 1) * block], K);
   for (int i = 0; i < nb; i++) expand(e, w.row<u32>(rb[i]), &bt[0][i * block], K);
-  for (int k = 0; k < K; k++) for (int n = 0; n < 8; n++) b[k][n] = bt[n][k];
+  for (int k = 0; k < K; k++)
+    for (int n = 0; n < 8; n++) b[k][n] = bt[n][k];
   for (int h = 0; h < 2; h++) {
     float* f = acc[8 * h];
     if (half) {
@@ -102,9 +114,12 @@ void mma_float(Warp& w, const Op& o, u32 m) {
     }
   }
   int mode = options().mma;
-  if (mode == 0) chain<K>(acc, a, b);
-  else if (mode == 1) group8<K>(acc, a, b);
-  else exact<K>(acc, a, b);
+  if (mode == 0)
+    chain<K>(acc, a, b);
+  else if (mode == 1)
+    group8<K>(acc, a, b);
+  else
+    exact<K>(acc, a, b);
   for (int h = 0; h < 2; h++) {
     float* f = acc[8 * h];
     if (half) {
@@ -155,7 +170,8 @@ void mma_int(Warp& w, const Op& o, u32 m) {
     }
   }
   for (int i = 0; i < 16; i++)
-    for (int n = 0; n < 8; n++) w.row<i32>(rd[(i >> 3) * 2 + (n & 1)])[(i & 7) * 4 + n / 2] = a[i][n];
+    for (int n = 0; n < 8; n++)
+      w.row<i32>(rd[(i >> 3) * 2 + (n & 1)])[(i & 7) * 4 + n / 2] = a[i][n];
   w.launch->c.mma_ops++;
   w.launch->c.mma_macs += 16 * 8 * K;
 }
@@ -181,7 +197,8 @@ static Register r_mma({"mma"}, [](Ctx& c) {
     h = K == 16 ? mma_int<16> : K == 32 ? mma_int<32> : nullptr;
   } else {
     bool half = d == Ty::F16;
-    if (a != b || d != cc || (d != Ty::F32 && !(half && a == Ty::F16)) || sat) c.fail("combination of types not supported");
+    if (a != b || d != cc || (d != Ty::F32 && !(half && a == Ty::F16)) || sat)
+      c.fail("combination of types not supported");
     c.op.y = half;
     if (half) nd = 2;
     if (a == Ty::F16 || a == Ty::BF16) {

@@ -1,4 +1,5 @@
-// mov (with packing and unpacking), special registers that change while running, address-space conversions.
+// mov (with packing and unpacking), special registers that change while running, address-space
+// conversions.
 #include "decode.h"
 #include "launch.h"
 #include "rows.h"
@@ -24,23 +25,33 @@ void pack(Warp& w, const Op& o, u32 m) {
     u32* a = w.row<u32>(rows[e]);
     for (int i = 0; i < LANES; i++) t[i] |= ((u64)a[i] & mask) << (e * o.x);
   }
-  if (o.y == 8) each(w.row<u64>(o.r[0]), m, [&](int i) { return t[i]; });
-  else each(w.row<u32>(o.r[0]), m, [&](int i) { return (u32)t[i]; });
+  if (o.y == 8)
+    each(w.row<u64>(o.r[0]), m, [&](int i) { return t[i]; });
+  else
+    each(w.row<u32>(o.r[0]), m, [&](int i) { return (u32)t[i]; });
 }
 void unpack(Warp& w, const Op& o, u32 m) {
   const u32* rows = &w.launch->kernel->aux[o.aux];
   alignas(64) u64 t[LANES];
-  if (o.y == 8) { u64* a = w.row<u64>(o.r[1]); for (int i = 0; i < LANES; i++) t[i] = a[i]; }
-  else { u32* a = w.row<u32>(o.r[1]); for (int i = 0; i < LANES; i++) t[i] = a[i]; }
+  if (o.y == 8) {
+    u64* a = w.row<u64>(o.r[1]);
+    for (int i = 0; i < LANES; i++) t[i] = a[i];
+  } else {
+    u32* a = w.row<u32>(o.r[1]);
+    for (int i = 0; i < LANES; i++) t[i] = a[i];
+  }
   u64 mask = (1ull << o.x) - 1;
   for (u32 e = 0; e < o.naux; e++)
-    if (rows[e] != NOROW) each(w.row<u32>(rows[e]), m, [&](int i) { return (u32)(t[i] >> (e * o.x) & mask); });
+    if (rows[e] != NOROW)
+      each(w.row<u32>(rows[e]), m, [&](int i) { return (u32)(t[i] >> (e * o.x) & mask); });
 }
 // Clocks count this block's warp instructions: monotone and the same in every run.
 void mov_clock(Warp& w, const Op& o, u32 m) {
   u64 t = w.block->steps * (o.x == 2 ? 1000 : 1);
-  if (o.y == 8) each(w.row<u64>(o.r[0]), m, [&](int) { return t; });
-  else each(w.row<u32>(o.r[0]), m, [&](int) { return (u32)(o.x == 3 ? t >> 32 : t); });
+  if (o.y == 8)
+    each(w.row<u64>(o.r[0]), m, [&](int) { return t; });
+  else
+    each(w.row<u32>(o.r[0]), m, [&](int) { return (u32)(o.x == 3 ? t >> 32 : t); });
 }
 void activemask(Warp& w, const Op& o, u32 m) {
   u32 v = w.mask;
@@ -57,7 +68,8 @@ void isspacep(Warp& w, const Op& o, u32 m) {
   for (int i = 0; i < LANES; i++) {
     u64 x = a[i];
     bool r = false;
-    if (o.x == 0) r = x >= PARAM_WINDOW + WINDOW_SIZE;
+    if (o.x == 0)
+      r = x >= PARAM_WINDOW + WINDOW_SIZE;
     else {
       u64 base = o.x == 1 ? SHARED_WINDOW : o.x == 2 ? LOCAL_WINDOW : PARAM_WINDOW;
       r = x >= base && x < base + WINDOW_SIZE;
@@ -109,7 +121,10 @@ static Register r_mov({"mov"}, [](Ctx& c) {
   if (s.kind == Operand::Special) {
     c.op.y = (u32)bytes;
     const std::string& n = s.name;
-    int k = n == "%clock" || n == "%clock64" ? 1 : n == "%globaltimer" || n == "%globaltimer_lo" ? 2 : n == "%globaltimer_hi" ? 3 : 0;
+    int k = n == "%clock" || n == "%clock64"                ? 1
+            : n == "%globaltimer" || n == "%globaltimer_lo" ? 2
+            : n == "%globaltimer_hi"                        ? 3
+                                                            : 0;
     if (k) {
       c.op.x = (u32)k;
       return c.emit(mov_clock, Cls::Move);
@@ -152,8 +167,9 @@ static Register r_isspacep({"isspacep"}, [](Ctx& c) {
   c.op.r[0] = c.dst(0, Ty::Pred);
   c.emit(isspacep, Cls::Int);
 });
-static Register r_hints({"prefetch", "prefetchu", "discard", "applypriority", "pmevent"}, [](Ctx& c) {
-  c.used.assign(c.used.size(), true);
-  c.emit(nothing, Cls::Move);
-});
+static Register r_hints({"prefetch", "prefetchu", "discard", "applypriority", "pmevent"},
+                        [](Ctx& c) {
+                          c.used.assign(c.used.size(), true);
+                          c.emit(nothing, Cls::Move);
+                        });
 }  // namespace vgpu

@@ -17,7 +17,8 @@ bool gather_members(Warp& w, const Op& o, u32 m, u32 row) {
     own |= v & kBit[i];
   }
   if (own != m && options().check & CHECK_WARP)
-    report_at(w, o, __builtin_ctz(m & ~own), "WARP-MASK", Severity::Error, "a lane runs this with a member mask that leaves it out");
+    report_at(w, o, __builtin_ctz(m & ~own), "WARP-MASK", Severity::Error,
+              "a lane runs this with a member mask that leaves it out");
   (void)n;
   return converge(w, o, m, all);
 }
@@ -36,10 +37,14 @@ void shfl(Warp& w, const Op& o, u32 m) {
     u32 max = (i & seg) | (clamp & ~seg), min = i & seg;
     i32 j;
     bool ok;
-    if (o.x == 0) j = (i32)(i - bv), ok = j >= (i32)max;
-    else if (o.x == 1) j = (i32)(i + bv), ok = j <= (i32)max;
-    else if (o.x == 2) j = (i32)(i ^ bv), ok = j <= (i32)max;
-    else j = (i32)(min | (bv & ~seg)), ok = j <= (i32)max;
+    if (o.x == 0)
+      j = (i32)(i - bv), ok = j >= (i32)max;
+    else if (o.x == 1)
+      j = (i32)(i + bv), ok = j <= (i32)max;
+    else if (o.x == 2)
+      j = (i32)(i ^ bv), ok = j <= (i32)max;
+    else
+      j = (i32)(min | (bv & ~seg)), ok = j <= (i32)max;
     from[i] = ok ? (u32)j & 31 : i;
     valid |= ok ? kBit[i] : 0;
   }
@@ -47,7 +52,9 @@ void shfl(Warp& w, const Op& o, u32 m) {
   if (m != FULL && options().check & CHECK_WARP) {
     lanes(m, [&](int i) {
       if (!(m >> from[i] & 1) || !(need[i] >> from[i] & 1))
-        report_at(w, o, i, "WARP-MASK", Severity::Error, "reads lane " + std::to_string(from[i]) + ", which is not active or not in the member mask");
+        report_at(w, o, i, "WARP-MASK", Severity::Error,
+                  "reads lane " + std::to_string(from[i]) +
+                      ", which is not active or not in the member mask");
     });
   }
   for (int i = 0; i < LANES; i++) keep[i] = src[from[i]];
@@ -83,13 +90,18 @@ void match(Warp& w, const Op& o, u32 m) {
   u32 out[LANES], pred = 0;
   lanes(m, [&](int i) {
     u32 eq = 0, g = need[i] & m;
-    lanes(g, [&](int j) { if (value(j) == value(i)) eq |= 1u << j; });
+    lanes(g, [&](int j) {
+      if (value(j) == value(i)) eq |= 1u << j;
+    });
     bool all = eq == g;
     out[i] = o.x ? (all ? g : 0) : eq;
     pred |= (u32)all << i;
   });
   lanes(m, [&](int i) { w.row<u32>(o.r[0])[i] = out[i]; });
-  if (o.r[5] != NOROW) { u32& d = w.pred(o.r[5]); d = (d & ~m) | (pred & m); }
+  if (o.r[5] != NOROW) {
+    u32& d = w.pred(o.r[5]);
+    d = (d & ~m) | (pred & m);
+  }
 }
 // o.x: 0 add 1 min 2 max 3 and 4 or 5 xor; o.y: signed
 void redux(Warp& w, const Op& o, u32 m) {
@@ -103,12 +115,23 @@ void redux(Warp& w, const Op& o, u32 m) {
     lanes(g & (g - 1), [&](int j) {
       u32 x = a[j];
       switch (o.x) {
-        case 0: v += x; break;
-        case 1: v = o.y ? (u32)std::min((i32)v, (i32)x) : std::min(v, x); break;
-        case 2: v = o.y ? (u32)std::max((i32)v, (i32)x) : std::max(v, x); break;
-        case 3: v &= x; break;
-        case 4: v |= x; break;
-        default: v ^= x;
+        case 0:
+          v += x;
+          break;
+        case 1:
+          v = o.y ? (u32)std::min((i32)v, (i32)x) : std::min(v, x);
+          break;
+        case 2:
+          v = o.y ? (u32)std::max((i32)v, (i32)x) : std::max(v, x);
+          break;
+        case 3:
+          v &= x;
+          break;
+        case 4:
+          v |= x;
+          break;
+        default:
+          v ^= x;
       }
     });
     out[i] = v;
@@ -116,12 +139,14 @@ void redux(Warp& w, const Op& o, u32 m) {
   lanes(m, [&](int i) { w.row<u32>(o.r[0])[i] = out[i]; });
 }
 
-// m8n8.b16: lane 8q+r gives the address of row r of matrix q; register q of lane l gets row l/4, columns 2(l%4)..+1
+// m8n8.b16: lane 8q+r gives the address of row r of matrix q; register q of lane l gets row l/4,
+// columns 2(l%4)..+1
 // (.trans: rows 2(l%4)..+1 of column l/4). o.x = matrices, o.y = trans.
 void matrix_rows(Warp& w, const Op& o, u32 used, Lanes& l) {
   gather_addresses(w, o, used, o.r[1], l);
   if (o.size) {  // generic address
-    lanes(used, [&](int i) { l.at[i] -= generic_space(l.at[i]) == Space::Shared ? SHARED_WINDOW : 0; });
+    lanes(used,
+          [&](int i) { l.at[i] -= generic_space(l.at[i]) == Space::Shared ? SHARED_WINDOW : 0; });
   }
   l.unit = l.uniform = false;
   shared_bounds(w, o, used, l, 16);
@@ -145,7 +170,8 @@ void ldmatrix(Warp& w, const Op& o, u32 m) {
     } else {
       u16 t[8][8];
       for (int r = 0; r < 8; r++) memcpy(t[r], b.shared + off[8 * q + r], 16);
-      for (int i = 0; i < LANES; i++) d[i] = t[2 * (i & 3)][i >> 2] | (u32)t[2 * (i & 3) + 1][i >> 2] << 16;
+      for (int i = 0; i < LANES; i++)
+        d[i] = t[2 * (i & 3)][i >> 2] | (u32)t[2 * (i & 3) + 1][i >> 2] << 16;
     }
   }
 }
@@ -167,7 +193,8 @@ void stmatrix(Warp& w, const Op& o, u32 m) {
       for (int r = 0; r < 8; r++) memcpy(b.shared + off[8 * q + r], d + 4 * r, 16);
     } else {
       u16 t[8][8];
-      for (int i = 0; i < LANES; i++) t[2 * (i & 3)][i >> 2] = (u16)d[i], t[2 * (i & 3) + 1][i >> 2] = (u16)(d[i] >> 16);
+      for (int i = 0; i < LANES; i++)
+        t[2 * (i & 3)][i >> 2] = (u16)d[i], t[2 * (i & 3) + 1][i >> 2] = (u16)(d[i] >> 16);
       for (int r = 0; r < 8; r++) memcpy(b.shared + off[8 * q + r], t[r], 16);
     }
   }
@@ -176,11 +203,15 @@ void elect(Warp& w, const Op& o, u32 m) {
   if (!gather_members(w, o, m, o.r[1])) return;
   u32 leader = __builtin_ctz(m);
   each(w.row<u32>(o.r[0]), m, [&](int) { return leader; });
-  if (o.r[5] != NOROW) { u32& p = w.pred(o.r[5]); p = (p & ~m) | (m & 1u << leader); }
+  if (o.r[5] != NOROW) {
+    u32& p = w.pred(o.r[5]);
+    p = (p & ~m) | (m & 1u << leader);
+  }
 }
 
 void decode_matrix(Ctx& c, bool store) {
-  if (!c.has("sync") || !c.has("aligned") || !c.has("m8n8")) c.fail("only .sync.aligned.m8n8 is supported");
+  if (!c.has("sync") || !c.has("aligned") || !c.has("m8n8"))
+    c.fail("only .sync.aligned.m8n8 is supported");
   int n = c.one_of({"x1", "x2", "x4"});
   c.op.y = c.has("trans");
   int sp = c.one_of({"shared", "shared::cta"});

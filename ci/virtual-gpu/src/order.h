@@ -1,7 +1,8 @@
-// Which work comes after which: by its stream, by events, by graph edges, and by what the host waited for.
+// Which work comes after which: by its stream, by events, by graph edges, and by what the host
+// waited for.
 //
-// Work falls into chains; within a chain each unit comes after the one before. A unit knows, for every chain, the newest
-// position that it comes after.
+// Work falls into chains; within a chain each unit comes after the one before. A unit knows, for
+// every chain, the newest position that it comes after.
 #pragma once
 #include "base.h"
 
@@ -17,7 +18,8 @@ struct Order {
   }
 };
 
-// Places a new unit behind those given (nulls are skipped) and behind everything that the host has waited for.
+// Places a new unit behind those given (nulls are skipped) and behind everything that the host has
+// waited for.
 void place(Order& o, const std::vector<const Order*>& behind, const void* ctx);
 void host_waited(const Order& o);
 // The host waited for all work of a context; null: of every context.

@@ -13,17 +13,41 @@ struct TyName {
   int bytes;
 };
 const TyName kTypes[] = {
-    {"pred", Ty::Pred, 4}, {"b8", Ty::B8, 1},   {"b16", Ty::B16, 2},     {"b32", Ty::B32, 4},   {"b64", Ty::B64, 8},
-    {"b128", Ty::B128, 16}, {"u8", Ty::U8, 1},  {"u16", Ty::U16, 2},     {"u32", Ty::U32, 4},   {"u64", Ty::U64, 8},
-    {"s8", Ty::S8, 1},     {"s16", Ty::S16, 2}, {"s32", Ty::S32, 4},     {"s64", Ty::S64, 8},   {"f16", Ty::F16, 2},
-    {"f16x2", Ty::F16x2, 4}, {"bf16", Ty::BF16, 2}, {"bf16x2", Ty::BF16x2, 4}, {"f32", Ty::F32, 4}, {"f64", Ty::F64, 8},
-    {"tf32", Ty::TF32, 4}, {"e4m3x2", Ty::E4M3x2, 2}, {"e5m2x2", Ty::E5M2x2, 2}};
+    {"pred", Ty::Pred, 4},     {"b8", Ty::B8, 1},        {"b16", Ty::B16, 2},
+    {"b32", Ty::B32, 4},       {"b64", Ty::B64, 8},      {"b128", Ty::B128, 16},
+    {"u8", Ty::U8, 1},         {"u16", Ty::U16, 2},      {"u32", Ty::U32, 4},
+    {"u64", Ty::U64, 8},       {"s8", Ty::S8, 1},        {"s16", Ty::S16, 2},
+    {"s32", Ty::S32, 4},       {"s64", Ty::S64, 8},      {"f16", Ty::F16, 2},
+    {"f16x2", Ty::F16x2, 4},   {"bf16", Ty::BF16, 2},    {"bf16x2", Ty::BF16x2, 4},
+    {"f32", Ty::F32, 4},       {"f64", Ty::F64, 8},      {"tf32", Ty::TF32, 4},
+    {"e4m3x2", Ty::E4M3x2, 2}, {"e5m2x2", Ty::E5M2x2, 2}};
 
 const std::set<std::string> kSpecial = {
-    "%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid",
-    "%lanemask_eq", "%lanemask_le", "%lanemask_lt", "%lanemask_ge", "%lanemask_gt", "%clock", "%clock64",
-    "%globaltimer", "%globaltimer_lo", "%globaltimer_hi", "%dynamic_smem_size", "%total_smem_size",
-    "%envreg0", "%envreg1", "%envreg2",  // 1 and 2: the address of the grid barrier of cooperative launches
+    "%tid",
+    "%ntid",
+    "%ctaid",
+    "%nctaid",
+    "%laneid",
+    "%warpid",
+    "%nwarpid",
+    "%smid",
+    "%nsmid",
+    "%gridid",
+    "%lanemask_eq",
+    "%lanemask_le",
+    "%lanemask_lt",
+    "%lanemask_ge",
+    "%lanemask_gt",
+    "%clock",
+    "%clock64",
+    "%globaltimer",
+    "%globaltimer_lo",
+    "%globaltimer_hi",
+    "%dynamic_smem_size",
+    "%total_smem_size",
+    "%envreg0",
+    "%envreg1",
+    "%envreg2",  // 1 and 2: the address of the grid barrier of cooperative launches
     "WARP_SZ"};
 
 class Parser {
@@ -32,7 +56,8 @@ class Parser {
 
   PtxModule run() {
     for (size_t i = 0; i + 2 < toks_.size(); i++)  // .file directives stand at the end of the text
-      if (toks_[i].kind == Token::Dot && toks_[i].text == "file" && toks_[i + 2].kind == Token::String)
+      if (toks_[i].kind == Token::Dot && toks_[i].text == "file" &&
+          toks_[i + 2].kind == Token::String)
         m_.files[(int)toks_[i + 1].bits] = toks_[i + 2].text;
     while (peek().kind != Token::End) top();
     if (!m_.major) throw PtxError(1, "no .version directive: this is not PTX");
@@ -48,14 +73,17 @@ class Parser {
   std::vector<u32> scopes_;
   std::vector<std::map<std::string, int>> names_;  // registers per open scope
   int src_file_ = 0, src_line_ = 0;
-  struct Where { int file, line; };
+  struct Where {
+    int file, line;
+  };
   std::map<std::pair<int, int>, Where> called_from_;  // (file, line) of inlined code -> the call
 
   const Token& peek(int n = 0) const { return toks_[std::min(at_ + n, toks_.size() - 1)]; }
   Token next() { return toks_[at_ < toks_.size() - 1 ? at_++ : at_]; }
   [[noreturn]] void fail(const std::string& what) const { throw PtxError(peek().line, what); }
   bool accept(const char* p) {
-    if ((peek().kind == Token::Punct || peek().kind == Token::Ident) && peek().text == p) return next(), true;
+    if ((peek().kind == Token::Punct || peek().kind == Token::Ident) && peek().text == p)
+      return next(), true;
     return false;
   }
   void expect(const char* p) {
@@ -69,7 +97,8 @@ class Parser {
   }
   i64 integer() {
     bool neg = accept("-");
-    if (peek().kind != Token::Number || peek().num != 'i') fail("expected an integer before '" + peek().text + "'");
+    if (peek().kind != Token::Number || peek().num != 'i')
+      fail("expected an integer before '" + peek().text + "'");
     i64 v = (i64)next().bits;
     return neg ? -v : v;
   }
@@ -99,8 +128,8 @@ class Parser {
       size_t p = t.text.find('.');
       m_.minor = p != std::string::npos ? atoi(t.text.c_str() + p + 1) : atoi(next().text.c_str());
       if (m_.major > 9 || (m_.major == 9 && m_.minor > 0) || m_.major < 6)
-        throw PtxError(t.line, "PTX version " + std::to_string(m_.major) + "." + std::to_string(m_.minor) +
-                                   " is not supported (6.0 to 9.0 are)");
+        throw PtxError(t.line, "PTX version " + std::to_string(m_.major) + "." +
+                                   std::to_string(m_.minor) + " is not supported (6.0 to 9.0 are)");
     } else if (d == "target") {
       next();
       m_.target = ident();
@@ -128,13 +157,19 @@ class Parser {
   void linkage() {
     bool external = false;
     for (;;) {
-      if (accept_dot("extern")) external = true;
-      else if (accept_dot("visible") || accept_dot("weak") || accept_dot("common")) continue;
-      else break;
+      if (accept_dot("extern"))
+        external = true;
+      else if (accept_dot("visible") || accept_dot("weak") || accept_dot("common"))
+        continue;
+      else
+        break;
     }
-    if (dot("entry") || dot("func")) function(external);
-    else if (dot("global") || dot("const") || dot("shared")) m_.vars.push_back(variable(external));
-    else fail("unknown directive ." + peek().text);
+    if (dot("entry") || dot("func"))
+      function(external);
+    else if (dot("global") || dot("const") || dot("shared"))
+      m_.vars.push_back(variable(external));
+    else
+      fail("unknown directive ." + peek().text);
   }
 
   Space space_of(const std::string& s) {
@@ -156,14 +191,23 @@ class Parser {
     bool aligned = false;
     while (peek().kind == Token::Dot) {
       std::string d = next().text;
-      if (d == "align") v.align = (u32)integer(), aligned = true;
-      else if (d == "v2") lanes = 2;
-      else if (d == "v4") lanes = 4;
-      else if (d == "attribute") { expect("("); while (!accept(")")) next(); }
-      else if (d == "ptr") {  // pointer attributes of a parameter say nothing the checker does not see
-        while (peek().kind == Token::Dot) if (next().text == "align") integer();
-      } else if (ty_parse(d) != Ty::None) ty = ty_parse(d);
-      else fail("unknown attribute ." + d + " of a variable");
+      if (d == "align")
+        v.align = (u32)integer(), aligned = true;
+      else if (d == "v2")
+        lanes = 2;
+      else if (d == "v4")
+        lanes = 4;
+      else if (d == "attribute") {
+        expect("(");
+        while (!accept(")")) next();
+      } else if (d ==
+                 "ptr") {  // pointer attributes of a parameter say nothing the checker does not see
+        while (peek().kind == Token::Dot)
+          if (next().text == "align") integer();
+      } else if (ty_parse(d) != Ty::None)
+        ty = ty_parse(d);
+      else
+        fail("unknown attribute ." + d + " of a variable");
     }
     if (ty == Ty::None) fail("variable without a type");
     natural = ty_bytes(ty) * lanes;
@@ -171,7 +215,10 @@ class Parser {
     v.name = ident();
     u64 n = 1;
     while (accept("[")) {
-      if (accept("]")) { n = 0; continue; }
+      if (accept("]")) {
+        n = 0;
+        continue;
+      }
       i64 k = integer();
       if (k < 0 || (k && n > (1ull << 40) / (u64)k)) fail("array '" + v.name + "' is too large");
       n *= (u64)k;
@@ -189,14 +236,19 @@ class Parser {
   void initial(Var& v, int bytes) {
     if (accept("{")) {
       if (accept("}")) return;
-      do initial(v, bytes); while (accept(","));
+      do initial(v, bytes);
+      while (accept(","));
       expect("}");
       return;
     }
     u64 bits = 0;
     if (peek().kind == Token::Ident) {  // address of a symbol, perhaps generic(sym)+n
       std::string s = ident();
-      if (s == "generic") { expect("("); s = ident(); expect(")"); }
+      if (s == "generic") {
+        expect("(");
+        s = ident();
+        expect(")");
+      }
       i64 add = 0;
       if (accept("+")) add = integer();
       v.refs.push_back({v.init.size(), s, add});
@@ -212,7 +264,8 @@ class Parser {
   void param_list(std::vector<Var>& out) {
     expect("(");
     if (accept(")")) return;
-    do out.push_back(variable(false)); while (accept(","));
+    do out.push_back(variable(false));
+    while (accept(","));
     expect(")");
   }
 
@@ -236,13 +289,20 @@ class Parser {
         if (accept(",")) o[1] = (u32)integer();
         if (accept(",")) o[2] = (u32)integer();
       };
-      if (d == "maxntid") dims(f.maxntid);
-      else if (d == "reqntid") dims(f.reqntid);
-      else if (d == "minnctapersm") f.min_blocks = (u32)integer();
-      else if (d == "maxnreg") f.max_regs = (u32)integer();
-      else if (d == "noreturn") continue;
-      else if (d == "pragma") skip_statement();
-      else fail("unknown directive ." + d + " of function " + f.name);
+      if (d == "maxntid")
+        dims(f.maxntid);
+      else if (d == "reqntid")
+        dims(f.reqntid);
+      else if (d == "minnctapersm")
+        f.min_blocks = (u32)integer();
+      else if (d == "maxnreg")
+        f.max_regs = (u32)integer();
+      else if (d == "noreturn")
+        continue;
+      else if (d == "pragma")
+        skip_statement();
+      else
+        fail("unknown directive ." + d + " of function " + f.name);
     }
     if (accept(";") || external) {
       m_.functions.emplace(f.name, std::move(f));
@@ -268,16 +328,20 @@ class Parser {
     open_scope();
     while (!scopes_.empty()) {
       if (peek().kind == Token::End) fail("end of text inside function " + fn_->name);
-      if (accept("{")) open_scope();
-      else if (accept("}")) scopes_.pop_back(), names_.pop_back();
-      else statement();
+      if (accept("{"))
+        open_scope();
+      else if (accept("}"))
+        scopes_.pop_back(), names_.pop_back();
+      else
+        statement();
     }
   }
 
   bool toolkit(int file) const {  // headers that come with nvcc: their lines help nobody
     auto it = m_.files.find(file);
     return it != m_.files.end() && it->second.find("/include/") != std::string::npos &&
-           (it->second.find("nvidia") != std::string::npos || it->second.find("cuda") != std::string::npos);
+           (it->second.find("nvidia") != std::string::npos ||
+            it->second.find("cuda") != std::string::npos);
   }
   // .loc file line column [, function_name label[+n], inlined_at file line column]
   void loc() {
@@ -287,12 +351,15 @@ class Parser {
     integer();
     while (accept(",")) {
       std::string w = ident();
-      if (w == "function_name") { ident(); if (accept("+")) integer(); }
-      else if (w == "inlined_at") {
+      if (w == "function_name") {
+        ident();
+        if (accept("+")) integer();
+      } else if (w == "inlined_at") {
         int f = (int)integer(), l = (int)integer();
         integer();
         called_from_[{src_file_, src_line_}] = {f, l};
-      } else fail("unknown .loc attribute " + w);
+      } else
+        fail("unknown .loc attribute " + w);
     }
     for (int depth = 0; depth < 16 && toolkit(src_file_); depth++) {
       auto it = called_from_.find({src_file_, src_line_});
@@ -311,7 +378,8 @@ class Parser {
     next();
     Token tt = next();
     Ty t = ty_parse(tt.text);
-    if (t == Ty::None || t == Ty::B128) throw PtxError(tt.line, "register type ." + tt.text + " is not supported");
+    if (t == Ty::None || t == Ty::B128)
+      throw PtxError(tt.line, "register type ." + tt.text + " is not supported");
     do {
       std::string n = ident();
       if (accept("<")) {
@@ -329,12 +397,19 @@ class Parser {
   void statement() {
     if (peek().kind == Token::Dot) {
       const std::string& d = peek().text;
-      if (d == "loc") loc();
-      else if (d == "reg") registers();
-      else if (d == "pragma") skip_statement();
-      else if (d == "shared" || d == "local" || d == "const" || d == "global") fn_->vars.push_back(variable(false));
-      else if (d == "param") { fn_->vars.push_back(variable(false)); expect(";"); }
-      else fail("unknown directive ." + d);
+      if (d == "loc")
+        loc();
+      else if (d == "reg")
+        registers();
+      else if (d == "pragma")
+        skip_statement();
+      else if (d == "shared" || d == "local" || d == "const" || d == "global")
+        fn_->vars.push_back(variable(false));
+      else if (d == "param") {
+        fn_->vars.push_back(variable(false));
+        expect(";");
+      } else
+        fail("unknown directive ." + d);
       return;
     }
     if (peek().kind == Token::Ident && peek(1).kind == Token::Punct && peek(1).text == ":") {
@@ -343,7 +418,8 @@ class Parser {
       auto key = std::make_pair(scopes_.back(), l);
       if (dot("branchtargets")) {
         next();
-        do fn_->targets[key].push_back(ident()); while (accept(","));
+        do fn_->targets[key].push_back(ident());
+        while (accept(","));
         expect(";");
       } else if (dot("callprototype")) {
         fail("indirect calls (.callprototype) are not supported");
@@ -374,7 +450,10 @@ class Parser {
     if (peek().kind == Token::Number) {
       Token t = next();
       o.imm = t.num;
-      o.bits = !neg ? t.bits : t.num == 'f' ? t.bits ^ 0x80000000u : t.num == 'd' ? t.bits ^ (1ull << 63) : (u64)(-(i64)t.bits);
+      o.bits = !neg           ? t.bits
+               : t.num == 'f' ? t.bits ^ 0x80000000u
+               : t.num == 'd' ? t.bits ^ (1ull << 63)
+                              : (u64)(-(i64)t.bits);
       return o;
     }
     if (neg) fail("'-' before '" + peek().text + "'");
@@ -406,8 +485,10 @@ class Parser {
     if (accept("[")) {
       o.kind = Operand::Mem;
       o.elems.push_back(simple());
-      if (accept("+")) o.off = integer();
-      else if (peek().text == "-") o.off = integer();
+      if (accept("+"))
+        o.off = integer();
+      else if (peek().text == "-")
+        o.off = integer();
       if (peek().text == ",") fail("tensor and texture operands are not supported");
       expect("]");
       return o;
@@ -415,7 +496,8 @@ class Parser {
     if (accept("{")) {
       o.kind = Operand::Vec;
       if (!accept("}")) {
-        do o.elems.push_back(simple()); while (accept(","));
+        do o.elems.push_back(simple());
+        while (accept(","));
         expect("}");
       }
       return o;
@@ -423,7 +505,8 @@ class Parser {
     if (accept("(")) {  // argument lists of call
       o.kind = Operand::Vec;
       if (!accept(")")) {
-        do o.elems.push_back(simple()); while (accept(","));
+        do o.elems.push_back(simple());
+        while (accept(","));
         expect(")");
       }
       return o;
@@ -446,13 +529,15 @@ class Parser {
       in.guard_negate = accept("!");
       std::string p = ident();
       in.guard = find_reg(p);
-      if (in.guard < 0 || fn_->regs[in.guard] != Ty::Pred) fail("guard " + p + " is not a predicate");
+      if (in.guard < 0 || fn_->regs[in.guard] != Ty::Pred)
+        fail("guard " + p + " is not a predicate");
     }
     in.op = ident();
     while (peek().kind == Token::Dot) in.mods.push_back(next().text);
     while (!accept(";")) {
       in.args.push_back(operand());
-      if (!accept(",") && peek().text != ";") fail("unexpected '" + peek().text + "' in " + in.spelling());
+      if (!accept(",") && peek().text != ";")
+        fail("unexpected '" + peek().text + "' in " + in.spelling());
     }
     fn_->body.push_back(std::move(in));
   }
@@ -460,11 +545,13 @@ class Parser {
 }  // namespace
 
 int ty_bytes(Ty t) {
-  for (auto& k : kTypes) if (k.ty == t) return k.bytes;
+  for (auto& k : kTypes)
+    if (k.ty == t) return k.bytes;
   return 0;
 }
 Ty ty_parse(const std::string& s) {
-  for (auto& k : kTypes) if (s == k.name) return k.ty;
+  for (auto& k : kTypes)
+    if (s == k.name) return k.ty;
   return Ty::None;
 }
 bool ty_float(Ty t) { return t >= Ty::F16 && t <= Ty::TF32; }

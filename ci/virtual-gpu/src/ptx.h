@@ -7,8 +7,30 @@ namespace vgpu {
 enum class Space : u8 { Generic, Global, Shared, Local, Const, Param };
 
 enum class Ty : u8 {
-  None, Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64,
-  F16, F16x2, BF16, BF16x2, F32, F64, TF32, E4M3x2, E5M2x2
+  None,
+  Pred,
+  B8,
+  B16,
+  B32,
+  B64,
+  B128,
+  U8,
+  U16,
+  U32,
+  U64,
+  S8,
+  S16,
+  S32,
+  S64,
+  F16,
+  F16x2,
+  BF16,
+  BF16x2,
+  F32,
+  F64,
+  TF32,
+  E4M3x2,
+  E5M2x2
 };
 int ty_bytes(Ty t);
 bool ty_float(Ty t);
@@ -34,13 +56,13 @@ struct Var {
 
 struct Operand {
   enum Kind : u8 { Reg, Imm, Sym, Special, Mem, Vec, Discard } kind = Imm;
-  int reg = -1;    // Reg
-  int reg2 = -1;   // second destination of d|p; -2 when it is _
+  int reg = -1;   // Reg
+  int reg2 = -1;  // second destination of d|p; -2 when it is _
   bool negate = false;
   char imm = 'i';  // i: integer, f: 32-bit pattern, d: 64-bit pattern
   u64 bits = 0;
-  std::string name;  // Sym, Special
-  i64 off = 0;       // Sym, Mem
+  std::string name;            // Sym, Special
+  i64 off = 0;                 // Sym, Mem
   std::vector<Operand> elems;  // Vec: elements; Mem: the base
 };
 
@@ -64,7 +86,7 @@ struct Function {
   std::vector<std::string> reg_names;
   std::vector<Inst> body;
   std::vector<u32> scope_parent{0};
-  std::map<std::pair<u32, std::string>, u32> labels;                       // (scope, name) -> index into body
+  std::map<std::pair<u32, std::string>, u32> labels;  // (scope, name) -> index into body
   std::map<std::pair<u32, std::string>, std::vector<std::string>> targets;  // .branchtargets
   u32 maxntid[3] = {0, 0, 0}, reqntid[3] = {0, 0, 0};
   u32 min_blocks = 0, max_regs = 0;

@@ -1,4 +1,5 @@
-// Work in stream order. Whoever waits runs it: no thread of its own, so one host thread gives one schedule.
+// Work in stream order. Whoever waits runs it: no thread of its own, so one host thread gives one
+// schedule.
 #include <time.h>
 
 #include <algorithm>
@@ -38,11 +39,14 @@ Call::Call(const char* name, bool needs_context) : lock(driver().mu), bad(CUDA_S
   }
   if (options().trace) fprintf(stderr, "vgpu: %s\n", name);
   Driver& d = driver();
-  if (!d.ready) bad = CUDA_ERROR_NOT_INITIALIZED;
+  if (!d.ready)
+    bad = CUDA_ERROR_NOT_INITIALIZED;
   else if (needs_context) {
     Context* c = current();
-    if (!c || !d.contexts.count(c)) bad = CUDA_ERROR_INVALID_CONTEXT;
-    else if (c->fault) bad = (CUresult)c->fault;
+    if (!c || !d.contexts.count(c))
+      bad = CUDA_ERROR_INVALID_CONTEXT;
+    else if (c->fault)
+      bad = (CUresult)c->fault;
   }
 }
 
@@ -59,7 +63,11 @@ static int place_of(u64 p) {
 }
 static void note_copy(u64 dst, u64 src, u64 n) {
   int d = place_of(dst), s = place_of(src);
-  count_host(d >= 0 && s >= 0 ? (d == s ? "copy.d2d.bytes" : "copy.p2p.bytes") : d >= 0 ? "copy.h2d.bytes" : s >= 0 ? "copy.d2h.bytes" : "copy.h2h.bytes", n);
+  count_host(d >= 0 && s >= 0 ? (d == s ? "copy.d2d.bytes" : "copy.p2p.bytes")
+             : d >= 0         ? "copy.h2d.bytes"
+             : s >= 0         ? "copy.d2h.bytes"
+                              : "copy.h2h.bytes",
+             n);
 }
 static bool range_ok(u64 p, u64 n) {
   if (!memory().in_window(p)) return true;
@@ -73,7 +81,8 @@ static void copy_row(u64 dst, u64 src, const u8* staged, u64 n) {
   memmove(bytes_at(dst), staged ? staged : bytes_at(src), n);
   if (!m.in_window(dst)) return;
   if (!staged && m.in_window(src) && !m.written(src, n)) {  // holes stay holes
-    for (u64 i = 0; i < n; i++) if (m.written(src + i, 1)) m.mark(dst + i, 1);
+    for (u64 i = 0; i < n; i++)
+      if (m.written(src + i, 1)) m.mark(dst + i, 1);
   } else {
     m.mark(dst, n);
   }
@@ -84,8 +93,10 @@ static int race_found() { return options().strict ? 719 : 0; }
 // The device bytes that rows of a copy or set touch.
 static void add_span(std::vector<Span>& v, u64 at, u64 row, u64 rows, u64 pitch, bool write) {
   if (!memory().in_window(at)) return;
-  if (rows <= 1 || pitch == row) v.push_back({at, at + row * std::max<u64>(1, rows), write});
-  else for (u64 r = 0; r < rows; r++) v.push_back({at + r * pitch, at + r * pitch + row, write});
+  if (rows <= 1 || pitch == row)
+    v.push_back({at, at + row * std::max<u64>(1, rows), write});
+  else
+    for (u64 r = 0; r < rows; r++) v.push_back({at + r * pitch, at + r * pitch + row, write});
 }
 
 static int run_simple(Task& t) {
@@ -93,37 +104,49 @@ static int run_simple(Task& t) {
   Driver& d = driver();
   switch (w.kind) {
     case Work::Copy: {
-      u64 dn = w.rows > 1 ? (w.rows - 1) * w.dpitch + w.bytes : w.bytes, sn = w.rows > 1 ? (w.rows - 1) * w.spitch + w.bytes : w.bytes;
+      u64 dn = w.rows > 1 ? (w.rows - 1) * w.dpitch + w.bytes : w.bytes,
+          sn = w.rows > 1 ? (w.rows - 1) * w.spitch + w.bytes : w.bytes;
       if (!range_ok(w.dst, dn) || (!w.staged && !range_ok(w.src, sn))) {
-        report_host("MEM-OOB", Severity::Error, "copy of " + std::to_string(w.bytes) + " bytes leaves its allocation: " +
-                    memory().describe(!range_ok(w.dst, dn) ? w.dst : w.src));
+        report_host("MEM-OOB", Severity::Error,
+                    "copy of " + std::to_string(w.bytes) + " bytes leaves its allocation: " +
+                        memory().describe(!range_ok(w.dst, dn) ? w.dst : w.src));
         return 700;
       }
       for (u64 r = 0; r < w.rows; r++)
-        copy_row(w.dst + r * w.dpitch, w.src + r * w.spitch, w.staged ? w.staged->data() + r * w.bytes : nullptr, w.bytes);
+        copy_row(w.dst + r * w.dpitch, w.src + r * w.spitch,
+                 w.staged ? w.staged->data() + r * w.bytes : nullptr, w.bytes);
       note_copy(w.dst, w.staged ? 0 : w.src, w.bytes * w.rows);
       d.clock_ns += 1000 + w.bytes * w.rows / 16;
       std::vector<Span> spans;
       add_span(spans, w.dst, w.bytes, w.rows, w.dpitch, true);
       if (!w.staged) add_span(spans, w.src, w.bytes, w.rows, w.spitch, false);
-      return copy_race(t.order, t.ctx->device, spans, "a copy of " + std::to_string(w.bytes * w.rows) + " bytes") ? race_found() : 0;
+      return copy_race(t.order, t.ctx->device, spans,
+                       "a copy of " + std::to_string(w.bytes * w.rows) + " bytes")
+                 ? race_found()
+                 : 0;
     }
     case Work::Set: {
       u64 row = w.bytes * w.elem;
       if (!range_ok(w.dst, w.rows > 1 ? (w.rows - 1) * w.dpitch + row : row)) {
-        report_host("MEM-OOB", Severity::Error, "memset leaves its allocation: " + memory().describe(w.dst));
+        report_host("MEM-OOB", Severity::Error,
+                    "memset leaves its allocation: " + memory().describe(w.dst));
         return 700;
       }
       for (u64 r = 0; r < w.rows; r++) {
         u8* p = bytes_at(w.dst + r * w.dpitch);
-        if (w.elem == 1) memset(p, (int)w.value, w.bytes);
-        else for (u64 i = 0; i < w.bytes; i++) memcpy(p + i * w.elem, &w.value, w.elem);
+        if (w.elem == 1)
+          memset(p, (int)w.value, w.bytes);
+        else
+          for (u64 i = 0; i < w.bytes; i++) memcpy(p + i * w.elem, &w.value, w.elem);
         memory().mark(w.dst + r * w.dpitch, row);
       }
       d.clock_ns += 1000 + row * w.rows / 16;
       std::vector<Span> spans;
       add_span(spans, w.dst, row, w.rows, w.dpitch, true);
-      return copy_race(t.order, t.ctx->device, spans, "a set of " + std::to_string(row * w.rows) + " bytes") ? race_found() : 0;
+      return copy_race(t.order, t.ctx->device, spans,
+                       "a set of " + std::to_string(row * w.rows) + " bytes")
+                 ? race_found()
+                 : 0;
     }
     case Work::Host: {
       CUhostFn f = w.host;
@@ -134,7 +157,8 @@ static int run_simple(Task& t) {
     case Work::Free:
       memory().release(w.dst);
       return 0;
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -160,12 +184,19 @@ static bool pass() {
   // A host function may enqueue nothing (CUDA forbids it), so the list only grows at its end.
   for (auto it = d.pending.begin(); it != d.pending.end();) {
     TaskRef t = *it;
-    t->deps.erase(std::remove_if(t->deps.begin(), t->deps.end(), [](const TaskRef& x) { return x->done; }), t->deps.end());
-    if (!t->deps.empty() || (options().fuzz && g_random(2))) { ++it; continue; }
+    t->deps.erase(
+        std::remove_if(t->deps.begin(), t->deps.end(), [](const TaskRef& x) { return x->done; }),
+        t->deps.end());
+    if (!t->deps.empty() || (options().fuzz && g_random(2))) {
+      ++it;
+      continue;
+    }
     if (t->ctx->fault) {
       t->done = true;
     } else if (t->work.kind == Work::Kernel) {
-      if (!t->launch) t->launch.reset(make_launch(t->work, t->ctx)), t->launch->from_graph = t->from_graph, t->launch->order = &t->order;
+      if (!t->launch)
+        t->launch.reset(make_launch(t->work, t->ctx)), t->launch->from_graph = t->from_graph,
+                                                       t->launch->order = &t->order;
       Launch& l = *t->launch;
       double begin = thread_seconds();
       u64 before = l.total_steps;
@@ -183,7 +214,8 @@ static bool pass() {
           if (!ledger().launches.empty()) ledger().launches.back().seconds = l.seconds;
         }
         d.clock_ns += 2000;
-        if (l.fault && (options().strict || l.fault != 719 || !l.error_reported)) poison(t->ctx, l.fault);
+        if (l.fault && (options().strict || l.fault != 719 || !l.error_reported))
+          poison(t->ctx, l.fault);
         t->launch.reset();
       }
     } else {
@@ -208,7 +240,8 @@ void drive(const std::function<bool()>& until) {
   while (!until()) {
     if (d.pending.empty()) return;
     if (pass() || until() || options().fuzz) continue;
-    // Every running kernel only polls: another host thread may be about to launch what they wait for.
+    // Every running kernel only polls: another host thread may be about to launch what they wait
+    // for.
     d.mu.unlock();
     std::this_thread::sleep_for(std::chrono::microseconds(20));
     d.mu.lock();
@@ -216,7 +249,8 @@ void drive(const std::function<bool()>& until) {
 }
 
 bool idle(Context* c) {
-  return std::none_of(driver().pending.begin(), driver().pending.end(), [&](const TaskRef& t) { return t->ctx == c; });
+  return std::none_of(driver().pending.begin(), driver().pending.end(),
+                      [&](const TaskRef& t) { return t->ctx == c; });
 }
 void wait_stream(Stream* s) {
   TaskRef last = s->last;
@@ -255,7 +289,8 @@ static void add(Stream* s, TaskRef t, const TaskRef& also) {
   Context* c = s->ctx;
   std::vector<TaskRef> before{s->last};
   if (s->legacy) {
-    for (Stream* x : d.streams) if (x->ctx == c && !(x->flags & CU_STREAM_NON_BLOCKING)) before.push_back(x->last);
+    for (Stream* x : d.streams)
+      if (x->ctx == c && !(x->flags & CU_STREAM_NON_BLOCKING)) before.push_back(x->last);
     before.push_back(c->thread_stream.last);
   } else if (!(s->flags & CU_STREAM_NON_BLOCKING)) {
     before.push_back(c->null_stream.last);
@@ -323,7 +358,8 @@ CUresult launch_graph(GraphExec* e, Stream* s) {
   auto after = std::make_shared<Task>();
   after->ctx = s->ctx;
   std::vector<TaskRef> leaves;
-  for (size_t i = 0; i < made.size(); i++) if (leaf[i]) leaves.push_back(made[i]);
+  for (size_t i = 0; i < made.size(); i++)
+    if (leaf[i]) leaves.push_back(made[i]);
   if (leaves.empty()) leaves.push_back(before);
   put_behind(after, leaves);
   s->last = after;
@@ -337,8 +373,14 @@ Stream* stream_of(CUstream h, CUresult* err) {
   if (h == nullptr || h == CU_STREAM_LEGACY) return &c->null_stream;
   if (h == CU_STREAM_PER_THREAD) return &c->thread_stream;
   auto* s = (Stream*)h;
-  if (!driver().streams.count(s)) { *err = CUDA_ERROR_INVALID_HANDLE; return nullptr; }
-  if (s->ctx->fault) { *err = (CUresult)s->ctx->fault; return nullptr; }
+  if (!driver().streams.count(s)) {
+    *err = CUDA_ERROR_INVALID_HANDLE;
+    return nullptr;
+  }
+  if (s->ctx->fault) {
+    *err = (CUresult)s->ctx->fault;
+    return nullptr;
+  }
   return s;
 }
 

@@ -1,4 +1,5 @@
-// Warps and their divergent paths: the lowest pc runs, paths at one pc merge, and barriers hold them.
+// Warps and their divergent paths: the lowest pc runs, paths at one pc merge, and barriers hold
+// them.
 #include <time.h>
 
 #include <algorithm>
@@ -77,7 +78,8 @@ void next_path(Warp& w) {
   ps.resize(keep);
 }
 
-// A spinning path would starve the one it waits for: let another runnable path go first for a while.
+// A spinning path would starve the one it waits for: let another runnable path go first for a
+// while.
 static void rotate(Warp& w) {
   size_t n = w.paths.size();
   for (size_t k = 0; k < n; k++) {
@@ -148,7 +150,8 @@ void exit_lanes(Warp& w, u32 m) {
     b.diverged |= bar;
     if (options().check & (bar ? CHECK_BARRIER : CHECK_WARP))
       report_at(w, o, __builtin_ctz(p.mask), bar ? "BAR-DIV" : "WARP-MASK", Severity::Error,
-                bar ? "barrier reached by only a part of the warp; the other lanes exited" : "a lane of the member mask exited without arriving");
+                bar ? "barrier reached by only a part of the warp; the other lanes exited"
+                    : "a lane of the member mask exited without arriving");
     if ((p.mask & p.need & w.live) == (p.need & w.live)) p.wait = Wait::Run;
   }
   if (!w.mask) next_path(w);
@@ -163,14 +166,23 @@ static void complete(Block& b, u32 id) {
   if (full && b.exited_threads && !b.diverged && options().check & CHECK_BARRIER) {
     Warp& w = b.warps[__builtin_ctz(bar.warps)];
     report_at(w, *bar.first, -1, "BAR-EXIT", Severity::Warn,
-              std::to_string(b.exited_threads) + " threads of the block had exited when the others met at this barrier");
+              std::to_string(b.exited_threads) +
+                  " threads of the block had exited when the others met at this barrier");
   }
-  if (full) b.shadow.full_barrier();
-  else b.shadow.partial_barrier(bar.warps);
+  if (full)
+    b.shadow.full_barrier();
+  else
+    b.shadow.partial_barrier(bar.warps);
   for (auto& r : bar.reds) {
-    u32 v = r.op->x == 0 ? bar.reduce_popc : r.op->x == 1 ? (bar.reduce_and ? FULL : 0) : (bar.reduce_or ? FULL : 0);
-    if (r.op->x == 0) lanes(r.mask, [&](int i) { r.w->row<u32>(r.op->r[0])[i] = v; });
-    else { u32& p = r.w->pred(r.op->r[0]); p = (p & ~r.mask) | (v & r.mask); }
+    u32 v = r.op->x == 0   ? bar.reduce_popc
+            : r.op->x == 1 ? (bar.reduce_and ? FULL : 0)
+                           : (bar.reduce_or ? FULL : 0);
+    if (r.op->x == 0)
+      lanes(r.mask, [&](int i) { r.w->row<u32>(r.op->r[0])[i] = v; });
+    else {
+      u32& p = r.w->pred(r.op->r[0]);
+      p = (p & ~r.mask) | (v & r.mask);
+    }
   }
   for (u32 q = bar.warps; q; q &= q - 1)
     for (auto& p : b.warps[__builtin_ctz(q)].paths)
@@ -181,16 +193,19 @@ static void complete(Block& b, u32 id) {
 
 void check_barriers(Block& b) {
   for (u32 id = 0; id < 16; id++)
-    if (b.bars[id].arrived && b.bars[id].expected == 0 && b.bars[id].arrived >= b.live_threads) complete(b, id);
+    if (b.bars[id].arrived && b.bars[id].expected == 0 && b.bars[id].arrived >= b.live_threads)
+      complete(b, id);
 }
 
 void arrive(Warp& w, const Op& o, u32 id, u32 expected, u32 lanes_, bool wait) {
   share_stores(w);
   Block& b = *w.block;
   Barrier& bar = b.bars[id];
-  if (bar.first && bar.first != &o && wait && options().check & CHECK_BARRIER && expected == 0 && bar.expected == 0)
+  if (bar.first && bar.first != &o && wait && options().check & CHECK_BARRIER && expected == 0 &&
+      bar.expected == 0)
     report_at(w, o, -1, "BAR-DIV", Severity::Warn,
-              "warps meet at different barrier instructions; the other is at line " + std::to_string(bar.first->line));
+              "warps meet at different barrier instructions; the other is at line " +
+                  std::to_string(bar.first->line));
   if (!bar.first) bar.first = &o, bar.expected = expected;
   bar.arrived += expected ? 32 : (u32)__builtin_popcount(lanes_);
   bar.warps |= 1u << w.id;
@@ -214,46 +229,79 @@ static void fill_specials(Block& b, Warp& w, bool all) {
   for (auto& s : k.specials) {
     const std::string& n = s.name;
     u32* r = w.row<u32>(s.row);
-    auto bc = [&](u32 v) { for (int i = 0; i < LANES; i++) r[i] = v; };
-    auto dim = [&](const u32* d) { char c = n.back(); return c == 'x' ? d[0] : c == 'y' ? d[1] : d[2]; };
+    auto bc = [&](u32 v) {
+      for (int i = 0; i < LANES; i++) r[i] = v;
+    };
+    auto dim = [&](const u32* d) {
+      char c = n.back();
+      return c == 'x' ? d[0] : c == 'y' ? d[1] : d[2];
+    };
     u32 ctaid[3] = {b.cx, b.cy, b.cz};
-    if (n.rfind("%ctaid", 0) == 0) { bc(dim(ctaid)); continue; }
-    if (n == "%smid") { bc(b.index % (u32)std::max<u64>(1, l.resident_limit)); continue; }
+    if (n.rfind("%ctaid", 0) == 0) {
+      bc(dim(ctaid));
+      continue;
+    }
+    if (n == "%smid") {
+      bc(b.index % (u32)std::max<u64>(1, l.resident_limit));
+      continue;
+    }
     if (!all) continue;
     if (n.rfind("%tid", 0) == 0) {
       for (int i = 0; i < LANES; i++) {
         u32 t = w.id * 32 + i;
         char c = n.back();
-        r[i] = c == 'x' ? t % l.block[0] : c == 'y' ? t / l.block[0] % l.block[1] : t / l.block[0] / l.block[1];
+        r[i] = c == 'x'   ? t % l.block[0]
+               : c == 'y' ? t / l.block[0] % l.block[1]
+                          : t / l.block[0] / l.block[1];
       }
-    } else if (n.rfind("%ntid", 0) == 0) bc(dim(l.block));
-    else if (n.rfind("%nctaid", 0) == 0) bc(dim(l.grid));
-    else if (n == "%laneid") for (int i = 0; i < LANES; i++) r[i] = i;
-    else if (n == "%warpid") bc(w.id);
-    else if (n == "%nwarpid") bc((u32)b.warps.size());
-    else if (n == "%nsmid") bc((u32)l.resident_limit);
-    else if (n == "%gridid") { u64* q = (u64*)r; for (int i = 0; i < LANES; i++) q[i] = l.launch_id; }
-    else if (n == "%lanemask_eq") for (int i = 0; i < LANES; i++) r[i] = 1u << i;
-    else if (n == "%lanemask_lt") for (int i = 0; i < LANES; i++) r[i] = (1u << i) - 1;
-    else if (n == "%lanemask_le") for (int i = 0; i < LANES; i++) r[i] = (2u << i) - 1;
-    else if (n == "%lanemask_gt") for (int i = 0; i < LANES; i++) r[i] = ~((2u << i) - 1);
-    else if (n == "%lanemask_ge") for (int i = 0; i < LANES; i++) r[i] = ~((1u << i) - 1);
-    else if (n == "%envreg1") bc((u32)(l.grid_workspace >> 32));
-    else if (n == "%envreg2") bc((u32)l.grid_workspace);
-    else if (n == "%dynamic_smem_size") bc(l.shared_dynamic);
-    else if (n == "%total_smem_size") bc(k.static_shared + l.shared_dynamic);
+    } else if (n.rfind("%ntid", 0) == 0)
+      bc(dim(l.block));
+    else if (n.rfind("%nctaid", 0) == 0)
+      bc(dim(l.grid));
+    else if (n == "%laneid")
+      for (int i = 0; i < LANES; i++) r[i] = i;
+    else if (n == "%warpid")
+      bc(w.id);
+    else if (n == "%nwarpid")
+      bc((u32)b.warps.size());
+    else if (n == "%nsmid")
+      bc((u32)l.resident_limit);
+    else if (n == "%gridid") {
+      u64* q = (u64*)r;
+      for (int i = 0; i < LANES; i++) q[i] = l.launch_id;
+    } else if (n == "%lanemask_eq")
+      for (int i = 0; i < LANES; i++) r[i] = 1u << i;
+    else if (n == "%lanemask_lt")
+      for (int i = 0; i < LANES; i++) r[i] = (1u << i) - 1;
+    else if (n == "%lanemask_le")
+      for (int i = 0; i < LANES; i++) r[i] = (2u << i) - 1;
+    else if (n == "%lanemask_gt")
+      for (int i = 0; i < LANES; i++) r[i] = ~((2u << i) - 1);
+    else if (n == "%lanemask_ge")
+      for (int i = 0; i < LANES; i++) r[i] = ~((1u << i) - 1);
+    else if (n == "%envreg1")
+      bc((u32)(l.grid_workspace >> 32));
+    else if (n == "%envreg2")
+      bc((u32)l.grid_workspace);
+    else if (n == "%dynamic_smem_size")
+      bc(l.shared_dynamic);
+    else if (n == "%total_smem_size")
+      bc(k.static_shared + l.shared_dynamic);
   }
 }
 
 std::unique_ptr<Block> Launch::make_block(u64 index) {
   std::unique_ptr<Block> p;
   bool fresh = spare.empty();
-  if (fresh) p = std::make_unique<Block>();
-  else p = std::move(spare.back()), spare.pop_back();
+  if (fresh)
+    p = std::make_unique<Block>();
+  else
+    p = std::move(spare.back()), spare.pop_back();
   Block& b = *p;
   b.launch = this;
   b.index = (u32)index;
-  b.cx = (u32)(index % grid[0]), b.cy = (u32)(index / grid[0] % grid[1]), b.cz = (u32)(index / grid[0] / grid[1]);
+  b.cx = (u32)(index % grid[0]), b.cy = (u32)(index / grid[0] % grid[1]),
+  b.cz = (u32)(index / grid[0] / grid[1]);
   b.threads = block[0] * block[1] * block[2];
   b.live_threads = b.threads;
   b.exited_threads = 0;
@@ -318,14 +366,16 @@ static void stuck(Block& b) {
       u32 missing = p.need & w.live & ~p.mask;
       if (p.wait == Wait::Lanes)
         report_at(w, o, __builtin_ctz(p.mask), bar ? "BAR-DIV" : "WARP-MASK", Severity::Error,
-                  (bar ? std::string("barrier reached by only a part of the warp") : std::string("the lanes of the member mask never meet here")) +
+                  (bar ? std::string("barrier reached by only a part of the warp")
+                       : std::string("the lanes of the member mask never meet here")) +
                       " (missing lanes " + std::to_string(missing) + ")");
     }
   for (auto& w : b.warps)
     for (auto& p : w.paths)
       if (p.wait == Wait::Barrier)
         report_at(w, b.launch->kernel->code[p.pc - 1], -1, "BAR-DIV", Severity::Error,
-                  "barrier " + std::to_string(p.bar) + " can never complete: " + std::to_string(b.bars[p.bar].arrived) + " threads arrived");
+                  "barrier " + std::to_string(p.bar) + " can never complete: " +
+                      std::to_string(b.bars[p.bar].arrived) + " threads arrived");
   throw LaunchFault{719};
 }
 
@@ -341,8 +391,12 @@ bool Launch::run_block(Block& b) {
       Warp& w = b.warps[(i + first) % n];
       if (!w.live) continue;
       if (!w.mask) {
-        bool any = std::any_of(w.paths.begin(), w.paths.end(), [](const Path& p) { return p.wait == Wait::Run; });
-        if (!any) { waiting = true; continue; }
+        bool any = std::any_of(w.paths.begin(), w.paths.end(),
+                               [](const Path& p) { return p.wait == Wait::Run; });
+        if (!any) {
+          waiting = true;
+          continue;
+        }
       }
       run_warp(w, fuzz ? 1 + random(64) : 4096);
       ran = true;
@@ -365,7 +419,8 @@ void Launch::start() {
   begin_launch(*this);
 }
 
-// With one host thread nobody can help any more. Others may be about to launch what the blocks wait for: they get time.
+// With one host thread nobody can help any more. Others may be about to launch what the blocks wait
+// for: they get time.
 bool Launch::spun_out() {
   if (host_threads() < 2) return true;
   timespec t;
@@ -376,15 +431,19 @@ bool Launch::spun_out() {
 
 static void report_spin(Warp& w) {
   Launch& l = *w.launch;
-  std::string text = "spinning without progress: whoever should release it never runs (" + std::to_string(l.blocks) + " blocks, " + std::to_string(l.resident_limit) + " resident)";
+  std::string text = "spinning without progress: whoever should release it never runs (" +
+                     std::to_string(l.blocks) + " blocks, " + std::to_string(l.resident_limit) +
+                     " resident)";
   if (!w.polled) {
     if (w.mask) report_at(w, l.kernel->code[w.pc], -1, "SPIN", Severity::Error, text);
     return;
   }
   const Alloc* a = memory().find(w.polled_at);
   u64 value = 0;
-  if (a && w.polled->size <= 8 && w.polled_at + w.polled->size <= a->base + a->size) memcpy(&value, memory().at(a, w.polled_at), w.polled->size);
-  report_at(w, *w.polled, (int)w.polled_lane, "SPIN", Severity::Error, text + (a ? "; it sees " + std::to_string(value) : ""), &w.polled_at);
+  if (a && w.polled->size <= 8 && w.polled_at + w.polled->size <= a->base + a->size)
+    memcpy(&value, memory().at(a, w.polled_at), w.polled->size);
+  report_at(w, *w.polled, (int)w.polled_lane, "SPIN", Severity::Error,
+            text + (a ? "; it sees " + std::to_string(value) : ""), &w.polled_at);
 }
 
 bool Launch::step() {
@@ -409,11 +468,13 @@ bool Launch::step() {
       }
     }
     // everybody is waiting or out of turn: the next block may hold what they wait for
-    if (next_block < blocks && resident.size() < resident_limit && (!progress || kernel->spins || (fuzz && random(2)))) {
+    if (next_block < blocks && resident.size() < resident_limit &&
+        (!progress || kernel->spins || (fuzz && random(2)))) {
       resident.push_back(make_block(next_block++));
       progress = true;
     }
-    if (progress || idle_steps <= options().watchdog) idle_since = 0;
+    if (progress || idle_steps <= options().watchdog)
+      idle_since = 0;
     else if (spun_out()) {
       for (auto& b : resident)
         for (auto& w : b->warps)

@@ -52,7 +52,8 @@ void gather_unordered(Launch& l) {
   }
 }
 
-bool copy_race(const Order& order, int device, const std::vector<Span>& spans, const std::string& what) {
+bool copy_race(const Order& order, int device, const std::vector<Span>& spans,
+               const std::string& what) {
   if (!(options().check & CHECK_RACE_GLOBAL)) return false;
   forget_ordered();
   std::string other;
@@ -65,10 +66,12 @@ bool copy_race(const Order& order, int device, const std::vector<Span>& spans, c
     if (p.last_slot > p.first_slot) slots.push_back({p.first_slot, p.last_slot});
     for (const Span& a : spans) {
       for (const Span& b : p.spans)
-        if ((a.write || b.write) && a.lo < b.hi && b.lo < a.hi) other = "another copy or set", where = std::max(a.lo, b.lo);
+        if ((a.write || b.write) && a.lo < b.hi && b.lo < a.hi)
+          other = "another copy or set", where = std::max(a.lo, b.lo);
       const Alloc* al = a.write && !p.name.empty() ? memory().find(a.lo) : nullptr;
       if (al && !al->kernel_written)
-        if (u64 s = p.sectors.first_in(a.lo >> 5, (a.hi - 1) >> 5)) other = "kernel " + p.name + ", which read", where = s << 5;
+        if (u64 s = p.sectors.first_in(a.lo >> 5, (a.hi - 1) >> 5))
+          other = "kernel " + p.name + ", which read", where = s << 5;
     }
   }
   for (const Span& a : spans) {
@@ -83,24 +86,33 @@ bool copy_race(const Order& order, int device, const std::vector<Span>& spans, c
   g_past.back().device = device;
   g_past.back().spans = spans;
   if (other.empty()) return false;
-  report_host("RACE-STREAM", Severity::Error, what + " and " + other + " at " + hex(where) + ": no stream order or event puts one before the other");
+  report_host("RACE-STREAM", Severity::Error,
+              what + " and " + other + " at " + hex(where) +
+                  ": no stream order or event puts one before the other");
   return true;
 }
 
-void span_race(Warp& w, const Op& o, u32 m, const u64* at, u32 size, bool writes, bool first_store) {
+void span_race(Warp& w, const Op& o, u32 m, const u64* at, u32 size, bool writes,
+               bool first_store) {
   for (const Past* p : w.launch->unordered) {
     if (first_store && !p->name.empty())
       lanes(m, [&](int i) {
         if (p->sectors.first_in(at[i] >> 5, (at[i] + size - 1) >> 5))
-          report_at(w, o, i, "RACE-STREAM", Severity::Error, "write unordered with a read by kernel " + p->name + ", which no stream order or event puts before or after this one", &at[i]);
+          report_at(w, o, i, "RACE-STREAM", Severity::Error,
+                    "write unordered with a read by kernel " + p->name +
+                        ", which no stream order or event puts before or after this one",
+                    &at[i]);
       });
     for (const Span& s : p->spans) {
       if (!writes && !s.write) continue;
       lanes(m, [&](int i) {
         if (at[i] < s.hi && at[i] + size > s.lo)
           report_at(w, o, i, "RACE-STREAM", Severity::Error,
-                    std::string(writes ? "write" : "read") + " of bytes that a copy or set of another stream " + (s.write ? "writes" : "reads") +
-                        ", which no stream order or event puts before or after this kernel", &at[i]);
+                    std::string(writes ? "write" : "read") +
+                        " of bytes that a copy or set of another stream " +
+                        (s.write ? "writes" : "reads") +
+                        ", which no stream order or event puts before or after this kernel",
+                    &at[i]);
       });
     }
   }

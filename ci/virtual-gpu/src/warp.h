@@ -54,7 +54,8 @@ struct Warp {
   bool stop = false;        // leave the run loop: nothing runnable, or a yield was asked for
   bool yielded = false;
   i32 back_edges = 0, polls = 0;
-  const Op* polled = nullptr;  // the last instruction that looked at memory others may change, and where its first lane looked
+  const Op* polled = nullptr;  // the last instruction that looked at memory others may change, and
+                               // where its first lane looked
   u64 polled_at = 0;
   u32 polled_lane = 0;
   i32 slice = 0;  // while > 0 a starved path runs although its pc is not the lowest
@@ -83,10 +84,14 @@ struct Barrier {
   u32 arrived = 0;   // threads
   u32 expected = 0;  // 0: all live threads
   const Op* first = nullptr;
-  u32 warps = 0;         // bit per warp with lanes here
+  u32 warps = 0;  // bit per warp with lanes here
   u32 reduce_popc = 0, reduce_and = FULL, reduce_or = 0;
   u32 result = 0;
-  struct Red { Warp* w; u32 mask; const Op* op; };
+  struct Red {
+    Warp* w;
+    u32 mask;
+    const Op* op;
+  };
   std::vector<Red> reds;
 };
 
@@ -103,8 +108,8 @@ struct Block {
   std::array<Barrier, 16> bars;
   u32 threads = 0, live_threads = 0, exited_threads = 0;
   Footprint footprint;
-  // Order between blocks: this block's slot in the race tags, its epoch (moves at releases), and which epochs of other
-  // blocks it is known to come after.
+  // Order between blocks: this block's slot in the race tags, its epoch (moves at releases), and
+  // which epochs of other blocks it is known to come after.
   u32 slot = 0, epoch = 1;
   Clock clock, fence_gpu, fence_sys, pending_gpu, pending_sys;
   std::vector<Delayed> delayed;  // stores that the block sees and others do not

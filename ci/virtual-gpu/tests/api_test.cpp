@@ -1,4 +1,5 @@
-// The driver's rules: misuse by table, graphs against eager launches, capture rules, streams and events, refusals at load.
+// The driver's rules: misuse by table, graphs against eager launches, capture rules, streams and
+// events, refusals at load.
 #include "harness.h"
 
 static std::string g_ptx;
@@ -38,59 +39,85 @@ static void misuse() {
   EXPECT(cuStreamSynchronize((CUstream)&v) == CUDA_ERROR_INVALID_HANDLE);
   EXPECT(cuEventRecord((CUevent)&v, nullptr) == CUDA_ERROR_INVALID_HANDLE);
   EXPECT(cuEventElapsedTime(&ms, (CUevent)&v, (CUevent)&v) == CUDA_ERROR_INVALID_HANDLE);
-  EXPECT(cuLaunchKernel((CUfunction)&v, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_HANDLE);
-  EXPECT(cuLaunchKernel(f, 0, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_VALUE);
-  EXPECT(cuLaunchKernel(f, 1, 1, 1, 2048, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_VALUE);
-  EXPECT(cuLaunchKernel(f, 1, 70000, 1, 32, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_VALUE);
-  EXPECT(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 1 << 20, nullptr, params, nullptr) == CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuLaunchKernel((CUfunction)&v, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) ==
+         CUDA_ERROR_INVALID_HANDLE);
+  EXPECT(cuLaunchKernel(f, 0, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) ==
+         CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuLaunchKernel(f, 1, 1, 1, 2048, 1, 1, 0, nullptr, params, nullptr) ==
+         CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuLaunchKernel(f, 1, 70000, 1, 32, 1, 1, 0, nullptr, params, nullptr) ==
+         CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 1 << 20, nullptr, params, nullptr) ==
+         CUDA_ERROR_INVALID_VALUE);
   size_t short_size = 4;
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &x.p, CU_LAUNCH_PARAM_BUFFER_SIZE, &short_size, CU_LAUNCH_PARAM_END};
-  EXPECT(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, extra) == CUDA_ERROR_INVALID_VALUE);
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &x.p, CU_LAUNCH_PARAM_BUFFER_SIZE, &short_size,
+                   CU_LAUNCH_PARAM_END};
+  EXPECT(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, extra) ==
+         CUDA_ERROR_INVALID_VALUE);
   // handles of what is gone
   {
     Module gone(g_ptx);
     CUfunction stale = gone.fn("fill");
     CU(cuModuleUnload(gone.m));
-    EXPECT(cuLaunchKernel(stale, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) == CUDA_ERROR_INVALID_HANDLE);
+    EXPECT(cuLaunchKernel(stale, 1, 1, 1, 32, 1, 1, 0, nullptr, params, nullptr) ==
+           CUDA_ERROR_INVALID_HANDLE);
     EXPECT(cuModuleUnload(gone.m) == CUDA_ERROR_INVALID_HANDLE);
     gone.m = nullptr;
     CUstream s;
     CUevent e;
     CU(cuStreamCreate(&s, 0));
     CU(cuStreamDestroy(s));
-    EXPECT(cuStreamDestroy(s) == CUDA_ERROR_INVALID_HANDLE && cuStreamQuery(s) == CUDA_ERROR_INVALID_HANDLE);
+    EXPECT(cuStreamDestroy(s) == CUDA_ERROR_INVALID_HANDLE &&
+           cuStreamQuery(s) == CUDA_ERROR_INVALID_HANDLE);
     CU(cuEventCreate(&e, 0));
     CU(cuEventDestroy(e));
-    EXPECT(cuEventRecord(e, nullptr) == CUDA_ERROR_INVALID_HANDLE && cuEventQuery(e) == CUDA_ERROR_INVALID_HANDLE);
+    EXPECT(cuEventRecord(e, nullptr) == CUDA_ERROR_INVALID_HANDLE &&
+           cuEventQuery(e) == CUDA_ERROR_INVALID_HANDLE);
     CUdeviceptr q;
     CU(cuMemAlloc(&q, 64));
     CU(cuMemFree(q));
     EXPECT(cuMemFree(q) == CUDA_ERROR_INVALID_VALUE);
   }
   EXPECT(cuFuncSetAttribute(f, (CUfunction_attribute)99, 1) == CUDA_ERROR_INVALID_VALUE);
-  EXPECT(cuModuleLoadData(nullptr, "x") == CUDA_ERROR_INVALID_VALUE && cuModuleLoadData(&mod, nullptr) == CUDA_ERROR_INVALID_VALUE);
+  EXPECT(cuModuleLoadData(nullptr, "x") == CUDA_ERROR_INVALID_VALUE &&
+         cuModuleLoadData(&mod, nullptr) == CUDA_ERROR_INVALID_VALUE);
   EXPECT(cuStreamAddCallback(nullptr, nullptr, nullptr, 0) == CUDA_ERROR_NOT_SUPPORTED);
   {
     CUlaunchAttribute a = {};
     a.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, a.value.clusterDim = {2, 1, 1};
     CUlaunchConfig c = {};
-    c.gridDimX = 2, c.gridDimY = c.gridDimZ = c.blockDimY = c.blockDimZ = 1, c.blockDimX = 32, c.attrs = &a, c.numAttrs = 1;
+    c.gridDimX = 2, c.gridDimY = c.gridDimZ = c.blockDimY = c.blockDimZ = 1, c.blockDimX = 32,
+    c.attrs = &a, c.numAttrs = 1;
     EXPECT(cuLaunchKernelEx(&c, f, params, nullptr) == CUDA_ERROR_NOT_SUPPORTED);
   }
   EXPECT(cuCtxSetLimit((CUlimit)77, 1) == CUDA_ERROR_UNSUPPORTED_LIMIT);
   void* fn;
   CUdriverProcAddressQueryResult q;
   EXPECT(cuGetProcAddress("cuMemAlloc", &fn, 13000, 0, &q) == CUDA_SUCCESS && fn);
-  EXPECT(cuGetProcAddress("cuTexObjectCreate", &fn, 13000, 0, &q) == CUDA_ERROR_NOT_FOUND && !fn && q == CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
+  EXPECT(cuGetProcAddress("cuTexObjectCreate", &fn, 13000, 0, &q) == CUDA_ERROR_NOT_FOUND && !fn &&
+         q == CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
   // refused at load, by name and line
-  struct { std::string text; const char* says; CUresult r; } bad[] = {
-      {std::string(kHead) + ".visible .entry k(){\n.reg .b32 %r<2>;\nfrobnicate.b32 %r0,%r1;\nret;}", "line 6: unknown instruction frobnicate.b32", CUDA_ERROR_INVALID_PTX},
-      {std::string(kHead) + ".visible .entry k(){\n.reg .b32 %r<2>;\nadd.s32.wobbly %r0,%r1,%r1;\nret;}", "line 6: add.s32.wobbly: modifier .wobbly", CUDA_ERROR_INVALID_PTX},
-      {std::string(kHead) + ".visible .entry k(){\nbra nowhere;\nret;}", "line 5: unknown label nowhere", CUDA_ERROR_INVALID_PTX},
-      {std::string(kHead) + ".visible .entry k(){\n.reg .b64 %r<2>;\nadd.s32 %r0,%r1,%r1;\nret;}", "wide", CUDA_ERROR_INVALID_PTX},
-      {".version 12.0\n.target sm_80\n.address_size 64\n", "PTX version 12.0", CUDA_ERROR_UNSUPPORTED_PTX_VERSION},
+  struct {
+    std::string text;
+    const char* says;
+    CUresult r;
+  } bad[] = {
+      {std::string(kHead) +
+           ".visible .entry k(){\n.reg .b32 %r<2>;\nfrobnicate.b32 %r0,%r1;\nret;}",
+       "line 6: unknown instruction frobnicate.b32", CUDA_ERROR_INVALID_PTX},
+      {std::string(kHead) +
+           ".visible .entry k(){\n.reg .b32 %r<2>;\nadd.s32.wobbly %r0,%r1,%r1;\nret;}",
+       "line 6: add.s32.wobbly: modifier .wobbly", CUDA_ERROR_INVALID_PTX},
+      {std::string(kHead) + ".visible .entry k(){\nbra nowhere;\nret;}",
+       "line 5: unknown label nowhere", CUDA_ERROR_INVALID_PTX},
+      {std::string(kHead) + ".visible .entry k(){\n.reg .b64 %r<2>;\nadd.s32 %r0,%r1,%r1;\nret;}",
+       "wide", CUDA_ERROR_INVALID_PTX},
+      {".version 12.0\n.target sm_80\n.address_size 64\n", "PTX version 12.0",
+       CUDA_ERROR_UNSUPPORTED_PTX_VERSION},
       {".version 9.0\n.target sm_120\n.address_size 64\n", "sm_120", CUDA_ERROR_NO_BINARY_FOR_GPU},
-      {"\x7f" "ELF junk", "cubin", CUDA_ERROR_NO_BINARY_FOR_GPU},
+      {"\x7f"
+       "ELF junk",
+       "cubin", CUDA_ERROR_NO_BINARY_FOR_GPU},
       {"hello", "unexpected", CUDA_ERROR_INVALID_PTX},
       {"", "not PTX", CUDA_ERROR_INVALID_PTX}};
   for (auto& b : bad) {
@@ -105,8 +132,10 @@ static void misuse() {
   std::mt19937 rng(11);
   for (int i = 0; i < 300; i++) {
     std::string t = g_ptx;
-    if (i % 3 == 0) t.resize(rng() % t.size());
-    else for (int k = 0; k < 1 + (int)(rng() % 8); k++) t[rng() % t.size()] = (char)(32 + rng() % 95);
+    if (i % 3 == 0)
+      t.resize(rng() % t.size());
+    else
+      for (int k = 0; k < 1 + (int)(rng() % 8); k++) t[rng() % t.size()] = (char)(32 + rng() % 95);
     CUresult r = cuModuleLoadData(&mod, t.c_str());
     if (r == CUDA_SUCCESS) CU(cuModuleUnload(mod));
     g_checks++;
@@ -165,7 +194,8 @@ static void graphs() {
   int v = 40;
   void* params[] = {&x.p, &v};
   CUDA_KERNEL_NODE_PARAMS kp = {};
-  kp.func = fill, kp.gridDimX = 2, kp.gridDimY = kp.gridDimZ = 1, kp.blockDimX = 128, kp.blockDimY = kp.blockDimZ = 1, kp.kernelParams = params;
+  kp.func = fill, kp.gridDimX = 2, kp.gridDimY = kp.gridDimZ = 1, kp.blockDimX = 128,
+  kp.blockDimY = kp.blockDimZ = 1, kp.kernelParams = params;
   CU(cuGraphExecKernelNodeSetParams(e, nodes[0], &kp));
   CU(cuGraphLaunch(e, s));
   CU(cuStreamSynchronize(s));
@@ -186,8 +216,10 @@ static void graphs() {
   launch_raw(fill, 2, 1, 128, 0, side, y.p, 5);
   EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_STREAM_CAPTURE_UNJOINED);
   EXPECT(cuStreamEndCapture(s, &bad) == CUDA_ERROR_ILLEGAL_STATE);
-  EXPECT(cuStreamBeginCapture(nullptr, CU_STREAM_CAPTURE_MODE_RELAXED) == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  // 902: two captures merged, 903: ended on the wrong stream, 905: waiting for work outside, 906: the legacy stream meanwhile
+  EXPECT(cuStreamBeginCapture(nullptr, CU_STREAM_CAPTURE_MODE_RELAXED) ==
+         CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+  // 902: two captures merged, 903: ended on the wrong stream, 905: waiting for work outside, 906:
+  // the legacy stream meanwhile
   CU(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
   CU(cuStreamBeginCapture(side, CU_STREAM_CAPTURE_MODE_RELAXED));
   CU(cuEventRecord(fork, s));
@@ -260,11 +292,14 @@ static void streams() {
   std::string one = counters("fill");
   launch(m.fn("fill"), 2, 1, 128, 0, x.p, 1);
   EXPECT(one == counters("fill"));
-  EXPECT(counter(one, "global.st.sectors") == 32 && counter(one, "global.st.requests") == 8 && counter(one, "global.footprint_sectors.grid") == 32, "%s", one.c_str());
+  EXPECT(counter(one, "global.st.sectors") == 32 && counter(one, "global.st.requests") == 8 &&
+             counter(one, "global.footprint_sectors.grid") == 32,
+         "%s", one.c_str());
   EXPECT(findings() == 0, "%s", report().c_str());
 }
 
-// Launches are summed by label, kernel and shape, with ptxas' figures beside the counters; occupancy uses those figures.
+// Launches are summed by label, kernel and shape, with ptxas' figures beside the counters;
+// occupancy uses those figures.
 static void labels() {
   Gpu gpu;
   Module m(g_ptx);
@@ -278,7 +313,10 @@ static void labels() {
   launch(f, 4, 1, 128, 0, x.p, 2);
   vgpuLabel(nullptr);
   std::string r = report();
-  size_t groups = r.find("\"groups\":["), a = r.find("{\"kernel\":\"fill\",\"label\":\"case a\",\"grid\":[4,1,1],\"block\":[128,1,1]", groups);
+  size_t groups = r.find("\"groups\":["),
+         a = r.find(
+             "{\"kernel\":\"fill\",\"label\":\"case a\",\"grid\":[4,1,1],\"block\":[128,1,1]",
+             groups);
   EXPECT(groups != std::string::npos && a != std::string::npos, "%s", r.c_str());
   EXPECT(counter(r.substr(a), "launches") == 2 && counter(r.substr(a), "global.st.requests") == 32);
   size_t n = 0;
@@ -288,15 +326,21 @@ static void labels() {
   CU(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, f));
   EXPECT(registers > 0 && counter(r.substr(a), "registers") == registers, "%d", registers);
   // a note of ptxas decides occupancy: 128 registers of 65536 leave room for 512 threads
-  std::string noted = std::string(kHead) + ".visible .entry k(){\nret;}\n// ptxas sm_80 k registers=128 spill_stores=8 spill_loads=12 stack=8\n";
+  std::string noted = std::string(kHead) +
+                      ".visible .entry k(){\nret;}\n// ptxas sm_80 k registers=128 spill_stores=8 "
+                      "spill_loads=12 stack=8\n";
   Module with(noted);
   CU(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, with.fn("k"), 256, 0));
   EXPECT(blocks == 2, "%d", blocks);
   launch(with.fn("k"), 1, 1, 32, 0);
   std::string k = report();
   k = k.substr(k.find("\"groups\":["));
-  EXPECT(k.find("\"registers\":128,\"spill_stores\":8,\"spill_loads\":12,\"stack\":8") != std::string::npos, "%s", k.c_str());
-  EXPECT(cuLaunchKernel(with.fn("k"), 1, 1, 1, 1024, 1, 1, 0, nullptr, nullptr, nullptr) == CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "1024 threads of 128 registers");
+  EXPECT(k.find("\"registers\":128,\"spill_stores\":8,\"spill_loads\":12,\"stack\":8") !=
+             std::string::npos,
+         "%s", k.c_str());
+  EXPECT(cuLaunchKernel(with.fn("k"), 1, 1, 1, 1024, 1, 1, 0, nullptr, nullptr, nullptr) ==
+             CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+         "1024 threads of 128 registers");
   vgpuReset();
 }
 

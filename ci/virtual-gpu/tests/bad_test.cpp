@@ -6,7 +6,7 @@
 struct Bad {
   const char *name, *id;
   unsigned grid, block;
-  int args;  // 1: x; 2: x, n; 3: x, y, n; 4: x, y
+  int args;        // 1: x; 2: x, n; 3: x, y, n; 4: x, y
   size_t written;  // bytes of x that the host writes first (x has 4096)
   int n;
   CUresult result;
@@ -43,7 +43,8 @@ static int line_of(const std::string& text, const std::string& marker) {
 }
 static std::vector<std::string> ids(const std::string& r) {
   std::vector<std::string> v;
-  for (size_t p = 0; (p = r.find("{\"id\":\"", p)) != std::string::npos;) p += 7, v.push_back(r.substr(p, r.find('"', p) - p));
+  for (size_t p = 0; (p = r.find("{\"id\":\"", p)) != std::string::npos;)
+    p += 7, v.push_back(r.substr(p, r.find('"', p) - p));
   return v;
 }
 
@@ -64,19 +65,23 @@ static void corpus(const std::string& ptx, const std::string& source) {
           int n = b.n;
           void* p1[] = {&x, &n};
           void* p3[] = {&x, &y, &n};
-          CU(cuLaunchKernel(f, b.grid, 1, 1, b.block, 1, 1, 0, nullptr, b.args >= 3 ? p3 : p1, nullptr));
+          CU(cuLaunchKernel(f, b.grid, 1, 1, b.block, 1, 1, 0, nullptr, b.args >= 3 ? p3 : p1,
+                            nullptr));
           CUresult r = cuCtxSynchronize();
-          EXPECT(r == (bad ? b.result : CUDA_SUCCESS), "%s %s: result %d", b.name, bad ? "bad" : "ok", (int)r);
+          EXPECT(r == (bad ? b.result : CUDA_SUCCESS), "%s %s: result %d", b.name,
+                 bad ? "bad" : "ok", (int)r);
           EXPECT(cuCtxSynchronize() == r, "%s: a fault sticks", b.name);
         }
         cuMemFree(x), cuMemFree(y);
         std::string rep = report();
         auto found = ids(rep);
-        EXPECT(found.size() == (bad ? 1u : 0u), "%s %s: %zu findings %s", b.name, bad ? "bad" : "ok", found.size(), rep.substr(0, 1500).c_str());
+        EXPECT(found.size() == (bad ? 1u : 0u), "%s %s: %zu findings %s", b.name,
+               bad ? "bad" : "ok", found.size(), rep.substr(0, 1500).c_str());
         if (bad && found.size() == 1) {
           EXPECT(found[0] == b.id, "%s: %s", b.name, found[0].c_str());
           std::string want = "\"source_line\":" + std::to_string(line_of(source, b.name)) + ",";
-          EXPECT(rep.find(want) != std::string::npos, "%s: not at %s %s", b.name, want.c_str(), rep.substr(0, 600).c_str());
+          EXPECT(rep.find(want) != std::string::npos, "%s: not at %s %s", b.name, want.c_str(),
+                 rep.substr(0, 600).c_str());
         }
       }
     }
@@ -84,9 +89,12 @@ static void corpus(const std::string& ptx, const std::string& source) {
 
 // Work of two streams on the same bytes: with an event between, and without.
 static void streams(const std::string& ptx, const std::string& source) {
-  struct { const char *name, *line; } cases[] = {
-      {"kernel after kernel", "stream_read"}, {"kernel after copy", "stream_read"}, {"copy after kernel that wrote", nullptr},
-      {"copy after kernel that read", nullptr}, {"write after read", "stream_write"}, {"set after copy", nullptr}, {"graph branches", "stream_read"}};
+  struct {
+    const char *name, *line;
+  } cases[] = {{"kernel after kernel", "stream_read"},    {"kernel after copy", "stream_read"},
+               {"copy after kernel that wrote", nullptr}, {"copy after kernel that read", nullptr},
+               {"write after read", "stream_write"},      {"set after copy", nullptr},
+               {"graph branches", "stream_read"}};
   setenv("GATUN_VGPU_POISON", "0", 1);
   vgpuReadEnvironment();
   for (int k = 0; k < 7; k++)
@@ -102,21 +110,52 @@ static void streams(const std::string& ptx, const std::string& source) {
         CU(cuEventCreate(&e, CU_EVENT_DISABLE_TIMING));
         Buf<int> x(std::vector<int>(64)), y(std::vector<int>(64)), z(std::vector<int>(64));
         CUfunction write = m.fn("stream_write"), read = m.fn("stream_read");
-        auto join = [&] { if (!bad) { CU(cuEventRecord(e, a)); CU(cuStreamWaitEvent(b, e, 0)); } };
+        auto join = [&] {
+          if (!bad) {
+            CU(cuEventRecord(e, a));
+            CU(cuStreamWaitEvent(b, e, 0));
+          }
+        };
         CUgraph g = nullptr;
         CUgraphExec ge = nullptr;
         switch (k) {
-          case 0: CU(launch_raw(write, 1, 1, 64, 0, a, x.p)); join(); CU(launch_raw(read, 1, 1, 64, 0, b, x.p, y.p)); break;
-          case 1: CU(cuMemcpyDtoDAsync(x.p, z.p, 256, a)); join(); CU(launch_raw(read, 1, 1, 64, 0, b, x.p, y.p)); break;
-          case 2: CU(launch_raw(write, 1, 1, 64, 0, a, x.p)); join(); CU(cuMemcpyDtoDAsync(z.p, x.p, 256, b)); break;
-          case 3: CU(launch_raw(read, 1, 1, 64, 0, a, x.p, y.p)); join(); CU(cuMemsetD32Async(x.p, 1, 64, b)); break;
-          case 4: CU(launch_raw(read, 1, 1, 64, 0, a, x.p, y.p)); join(); CU(launch_raw(write, 1, 1, 64, 0, b, x.p)); break;
-          case 5: CU(cuMemcpyDtoDAsync(x.p, z.p, 256, a)); join(); CU(cuMemsetD32Async(z.p, 1, 64, b)); break;
+          case 0:
+            CU(launch_raw(write, 1, 1, 64, 0, a, x.p));
+            join();
+            CU(launch_raw(read, 1, 1, 64, 0, b, x.p, y.p));
+            break;
+          case 1:
+            CU(cuMemcpyDtoDAsync(x.p, z.p, 256, a));
+            join();
+            CU(launch_raw(read, 1, 1, 64, 0, b, x.p, y.p));
+            break;
+          case 2:
+            CU(launch_raw(write, 1, 1, 64, 0, a, x.p));
+            join();
+            CU(cuMemcpyDtoDAsync(z.p, x.p, 256, b));
+            break;
+          case 3:
+            CU(launch_raw(read, 1, 1, 64, 0, a, x.p, y.p));
+            join();
+            CU(cuMemsetD32Async(x.p, 1, 64, b));
+            break;
+          case 4:
+            CU(launch_raw(read, 1, 1, 64, 0, a, x.p, y.p));
+            join();
+            CU(launch_raw(write, 1, 1, 64, 0, b, x.p));
+            break;
+          case 5:
+            CU(cuMemcpyDtoDAsync(x.p, z.p, 256, a));
+            join();
+            CU(cuMemsetD32Async(z.p, 1, 64, b));
+            break;
           default: {  // two branches of a graph; the corrected one has an edge
             CUDA_KERNEL_NODE_PARAMS w = {}, r = {};
             void *wp[] = {&x.p}, *rp[] = {&x.p, &y.p};
             w.func = write, r.func = read, w.kernelParams = wp, r.kernelParams = rp;
-            for (auto* p : {&w, &r}) p->gridDimX = p->gridDimY = p->gridDimZ = p->blockDimY = p->blockDimZ = 1, p->blockDimX = 64;
+            for (auto* p : {&w, &r})
+              p->gridDimX = p->gridDimY = p->gridDimZ = p->blockDimY = p->blockDimZ = 1,
+              p->blockDimX = 64;
             CUgraphNode wn, rn;
             CU(cuGraphCreate(&g, 0));
             CU(cuGraphAddKernelNode(&wn, g, nullptr, 0, &w));
@@ -128,10 +167,13 @@ static void streams(const std::string& ptx, const std::string& source) {
         CU(cuCtxSynchronize());
         std::string rep = report();
         auto found = ids(rep);
-        EXPECT(found.size() == (bad ? 1u : 0u) && (!bad || found[0] == "RACE-STREAM"), "%s %s: %s", cases[k].name, bad ? "bad" : "ok", rep.substr(0, 900).c_str());
+        EXPECT(found.size() == (bad ? 1u : 0u) && (!bad || found[0] == "RACE-STREAM"), "%s %s: %s",
+               cases[k].name, bad ? "bad" : "ok", rep.substr(0, 900).c_str());
         if (bad && cases[k].line) {
-          std::string want = "\"source_line\":" + std::to_string(line_of(source, cases[k].line)) + ",";
-          EXPECT(rep.find(want) != std::string::npos, "%s: not at %s %s", cases[k].name, want.c_str(), rep.substr(0, 600).c_str());
+          std::string want =
+              "\"source_line\":" + std::to_string(line_of(source, cases[k].line)) + ",";
+          EXPECT(rep.find(want) != std::string::npos, "%s: not at %s %s", cases[k].name,
+                 want.c_str(), rep.substr(0, 600).c_str());
         }
         // once the host has waited, everything is in order
         vgpuReset();
@@ -152,7 +194,8 @@ static void streams(const std::string& ptx, const std::string& source) {
   vgpuReadEnvironment();
 }
 
-// A flag published without a release: late stores make the reader see stale data, for some seed at least.
+// A flag published without a release: late stores make the reader see stale data, for some seed at
+// least.
 static void late_stores(const std::string& ptx) {
   setenv("GATUN_VGPU_CHECK", "none", 1);
   int stale[2] = {0, 0};
@@ -196,11 +239,15 @@ static void fuzz(const std::string& ptx) {
         CU(cuMemcpyHtoD(x, zero.data(), zero.size()));
         int n = b.n;
         void *p1[] = {&x, &n}, *p3[] = {&x, &y, &n};
-        CU(cuLaunchKernel(m.fn((std::string(b.name) + (bad ? "_bad" : "_ok")).c_str()), b.grid, 1, 1, b.block, 1, 1, 0, nullptr, b.args >= 3 ? p3 : p1, nullptr));
+        CU(cuLaunchKernel(m.fn((std::string(b.name) + (bad ? "_bad" : "_ok")).c_str()), b.grid, 1,
+                          1, b.block, 1, 1, 0, nullptr, b.args >= 3 ? p3 : p1, nullptr));
         cuCtxSynchronize();
         auto found = ids(report());
-        if (bad) EXPECT(std::count(found.begin(), found.end(), b.id) == 1, "%s, seed %d: %s", b.name, seed, report().substr(0, 600).c_str());
-        else EXPECT(found.empty(), "%s, seed %d: %s", b.name, seed, report().substr(0, 600).c_str());
+        if (bad)
+          EXPECT(std::count(found.begin(), found.end(), b.id) == 1, "%s, seed %d: %s", b.name, seed,
+                 report().substr(0, 600).c_str());
+        else
+          EXPECT(found.empty(), "%s, seed %d: %s", b.name, seed, report().substr(0, 600).c_str());
         cuMemFree(x), cuMemFree(y);
       }
   }
@@ -222,7 +269,8 @@ static void host_side(const std::string& ptx) {
     EXPECT(launch_raw(f, 1, 1, 32, 0, nullptr, x) == CUDA_SUCCESS);
     EXPECT(cuCtxSynchronize() == CUDA_ERROR_ILLEGAL_ADDRESS);
     EXPECT(report().find("inside freed allocation") != std::string::npos);
-    EXPECT(launch_raw(f, 1, 1, 32, 0, nullptr, x) == CUDA_ERROR_ILLEGAL_ADDRESS, "a launch after a fault");
+    EXPECT(launch_raw(f, 1, 1, 32, 0, nullptr, x) == CUDA_ERROR_ILLEGAL_ADDRESS,
+           "a launch after a fault");
     m.m = nullptr;
   }
   // host memory: pageable is refused, pinned works
@@ -236,7 +284,8 @@ static void host_side(const std::string& ptx) {
     EXPECT(((float*)pinned)[31] == 1.0f && findings() == 0);
     CU(cuMemFreeHost(pinned));
     std::vector<float> pageable(1024);
-    EXPECT(launch_raw(m.fn("constant_ok"), 1, 1, 32, 0, nullptr, (CUdeviceptr)pageable.data()) == CUDA_SUCCESS);
+    EXPECT(launch_raw(m.fn("constant_ok"), 1, 1, 32, 0, nullptr, (CUdeviceptr)pageable.data()) ==
+           CUDA_SUCCESS);
     EXPECT(cuCtxSynchronize() == CUDA_ERROR_ILLEGAL_ADDRESS);
     m.m = nullptr;
   }
@@ -268,7 +317,11 @@ static void host_side(const std::string& ptx) {
 int main(int argc, char** argv) {
   setenv("GATUN_VGPU_WATCHDOG", "200000", 1);
   std::string dir = argc > 1 ? argv[1] : ".";
-  std::string ptx = read_text(dir + "/bad.ptx"), source = read_text(argc > 2 ? argv[2] : std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/kernels/bad.cu");
+  std::string ptx = read_text(dir + "/bad.ptx"),
+              source = read_text(
+                  argc > 2 ? argv[2]
+                           : std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) +
+                                 "/kernels/bad.cu");
   corpus(ptx, source);
   streams(ptx, source);
   late_stores(ptx);

@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
       float sum = y;
       for (int k = 0; k < i % 5; k++) sum += polynomial(x[k], 4);
       float want = sum + (float)(sum * 2.0) - (float)(i + i % 5);
-      EXPECT(std::fabs(got[i] - want) <= 1e-5f * std::fabs(want) || got[i] == want, "%d: %g %g", i, got[i], want);
+      EXPECT(std::fabs(got[i] - want) <= 1e-5f * std::fabs(want) || got[i] == want, "%d: %g %g", i,
+             got[i], want);
     }
     // what a kernel prints
     int pipes[2], keep = dup(1);
@@ -43,18 +44,27 @@ int main(int argc, char** argv) {
     close(pipes[1]);
     char text[256] = "";
     ssize_t k = read(pipes[0], text, sizeof text - 1);
-    EXPECT(k > 0 && std::string(text) == "thread 0 of block:  0.00 1099511627776 x%\nthread 1 of block:  0.50 1099511627776 x%\n", "%s", text);
+    EXPECT(k > 0 && std::string(text) ==
+                        "thread 0 of block:  0.00 1099511627776 x%\nthread 1 of block:  0.50 "
+                        "1099511627776 x%\n",
+           "%s", text);
     EXPECT(findings() == 0, "%s", report().c_str());
     launch(m.fn("asserts"), 1, 1, 32, 0, 32);
     EXPECT(launch_raw(m.fn("asserts"), 1, 1, 32, 0, nullptr, 20) == CUDA_SUCCESS);
     EXPECT(cuCtxSynchronize() == CUDA_ERROR_ASSERT);
-    EXPECT(report().find("assertion 'threadIdx.x < limit' failed at ") != std::string::npos && report().find("calls.cu:") != std::string::npos, "%s", report().c_str());
+    EXPECT(report().find("assertion 'threadIdx.x < limit' failed at ") != std::string::npos &&
+               report().find("calls.cu:") != std::string::npos,
+           "%s", report().c_str());
   }
   vgpuReset();
   const char* head = ".version 9.0\n.target sm_80\n.address_size 64\n";
-  struct { const char *text, *says; } bad[] = {
-      {".func f(){\ncall.uni f;\nret;}\n.visible .entry k(){\ncall.uni f;\nret;}", "line 5: call.uni: recursive call of f"},
-      {".extern .func malloc2;\n.visible .entry k(){\ncall.uni malloc2;\nret;}", "line 6: call.uni: device function malloc2 has no definition"},
+  struct {
+    const char *text, *says;
+  } bad[] = {
+      {".func f(){\ncall.uni f;\nret;}\n.visible .entry k(){\ncall.uni f;\nret;}",
+       "line 5: call.uni: recursive call of f"},
+      {".extern .func malloc2;\n.visible .entry k(){\ncall.uni malloc2;\nret;}",
+       "line 6: call.uni: device function malloc2 has no definition"},
       {".visible .entry k(){\n.reg .b64 %rd1;\ncall %rd1;\nret;}", "line 6: call: indirect calls"},
       {".visible .entry k(){\nq: .callprototype _ ();\nret;}", "line 5: indirect calls"}};
   Gpu gpu;
@@ -67,7 +77,8 @@ int main(int argc, char** argv) {
     EXPECT(r == CUDA_ERROR_INVALID_PTX && strstr(log, b.says), "%d: %s", (int)r, log);
   }
   // arguments and results of calls are stored and loaded like other memory
-  for (const char* t : {"f32", "f64", "b32", "b64", "u32", "u64"}) cover(std::string("st.param.") + t), cover(std::string("ld.param.") + t);
+  for (const char* t : {"f32", "f64", "b32", "b64", "u32", "u64"})
+    cover(std::string("st.param.") + t), cover(std::string("ld.param.") + t);
   cover("call.uni");
   write_covered(dir, "calls");
   return finish("device functions");

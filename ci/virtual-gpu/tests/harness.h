@@ -1,4 +1,5 @@
-// What every test of the virtual GPU needs: checked driver calls, device buffers, modules, findings.
+// What every test of the virtual GPU needs: checked driver calls, device buffers, modules,
+// findings.
 #pragma once
 #include <cuda.h>
 
@@ -26,23 +27,24 @@ extern "C" void vgpuMutate(const char* kernel, unsigned point, int loosen);
 extern "C" size_t vgpuSyncPoints(const char* kernel, char* buf, size_t size);
 
 inline int g_failures = 0, g_checks = 0;
-#define EXPECT(cond, ...)                                                        \
-  do {                                                                           \
-    g_checks++;                                                                  \
-    if (!(cond)) {                                                               \
-      g_failures++;                                                              \
-      if (g_failures < 40) printf("FAIL %s:%d %s ", __FILE__, __LINE__, #cond), printf("" __VA_ARGS__), printf("\n"); \
-    }                                                                            \
+#define EXPECT(cond, ...)                                                                          \
+  do {                                                                                             \
+    g_checks++;                                                                                    \
+    if (!(cond)) {                                                                                 \
+      g_failures++;                                                                                \
+      if (g_failures < 40)                                                                         \
+        printf("FAIL %s:%d %s ", __FILE__, __LINE__, #cond), printf("" __VA_ARGS__), printf("\n"); \
+    }                                                                                              \
   } while (0)
-#define CU(call)                                                                     \
-  do {                                                                               \
-    CUresult r_ = (call);                                                            \
-    if (r_ != CUDA_SUCCESS) {                                                        \
-      const char* n_ = "?";                                                          \
-      cuGetErrorName(r_, &n_);                                                       \
-      printf("%s:%d %s: %s (%d)\n", __FILE__, __LINE__, #call, n_, (int)r_);         \
-      exit(1);                                                                       \
-    }                                                                                \
+#define CU(call)                                                             \
+  do {                                                                       \
+    CUresult r_ = (call);                                                    \
+    if (r_ != CUDA_SUCCESS) {                                                \
+      const char* n_ = "?";                                                  \
+      cuGetErrorName(r_, &n_);                                               \
+      printf("%s:%d %s: %s (%d)\n", __FILE__, __LINE__, #call, n_, (int)r_); \
+      exit(1);                                                               \
+    }                                                                        \
   } while (0)
 
 inline std::string read_text(const std::string& path) {
@@ -85,7 +87,9 @@ struct Module {
     CUresult r = cuModuleLoadDataEx(&m, ptx.c_str(), 2, o, v);
     if (r != CUDA_SUCCESS) printf("module load: %d %s\n", (int)r, log), exit(1);
   }
-  ~Module() { if (m) cuModuleUnload(m); }
+  ~Module() {
+    if (m) cuModuleUnload(m);
+  }
   CUfunction fn(const char* name) {
     CUfunction f;
     CU(cuModuleGetFunction(&f, m, name));
@@ -93,7 +97,8 @@ struct Module {
   }
 };
 template <class... A>
-CUresult launch_raw(CUfunction f, unsigned gx, unsigned gy, unsigned b, unsigned shared, CUstream s, A... a) {
+CUresult launch_raw(CUfunction f, unsigned gx, unsigned gy, unsigned b, unsigned shared, CUstream s,
+                    A... a) {
   void* params[] = {(void*)&a..., nullptr};
   return cuLaunchKernel(f, gx, gy, 1, b, 1, 1, shared, s, params, nullptr);
 }
@@ -140,7 +145,8 @@ inline float half_float(uint16_t h) {
   double v = e == 31 ? (m ? NAN : INFINITY) : e ? std::ldexp(1024 + m, e - 25) : std::ldexp(m, -24);
   return (float)(h & 0x8000 ? -v : v);
 }
-// Spellings that a test compared with host arithmetic; coverage.cpp holds them against what nvcc emits.
+// Spellings that a test compared with host arithmetic; coverage.cpp holds them against what nvcc
+// emits.
 inline std::set<std::string> g_covered;
 inline void cover(const std::string& spelling) { g_covered.insert(spelling); }
 inline void write_covered(const std::string& dir, const std::string& name) {

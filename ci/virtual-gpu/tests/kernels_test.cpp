@@ -1,4 +1,5 @@
-// nvcc's output for small kernels against double-precision references written here; no findings allowed.
+// nvcc's output for small kernels against double-precision references written here; no findings
+// allowed.
 #include "harness.h"
 
 static std::string g_dir;
@@ -22,7 +23,8 @@ static void rmsnorm(Module& m) {
     double scale = 1 / std::sqrt(s / n + 1e-5);
     for (int i = 0; i < n; i++) {
       double want = half_float(x[r * n + i]) * scale * half_float(w[i]);
-      EXPECT(std::fabs(half_float(y[r * n + i]) - want) < 2e-3 * (1 + std::fabs(want)), "row %d %d", r, i);
+      EXPECT(std::fabs(half_float(y[r * n + i]) - want) < 2e-3 * (1 + std::fabs(want)), "row %d %d",
+             r, i);
     }
   }
 }
@@ -41,10 +43,14 @@ static void rope(Module& m) {
         double th = pos[r] * std::pow(10000.0, -2.0 * i / dim);
         const float* v = &x[(r * heads + h) * dim];
         double a = v[i] * std::cos(th) - v[i + dim / 2] * std::sin(th);
-        EXPECT(std::fabs(y[(r * heads + h) * dim + i] - a) < 2e-3, "rope %d %d %d: %g %g", r, h, i, y[(r * heads + h) * dim + i], a);
+        EXPECT(std::fabs(y[(r * heads + h) * dim + i] - a) < 2e-3, "rope %d %d %d: %g %g", r, h, i,
+               y[(r * heads + h) * dim + i], a);
       }
 }
-struct Q8 { uint16_t d; int8_t q[32]; };
+struct Q8 {
+  uint16_t d;
+  int8_t q[32];
+};
 static void gemv(Module& m) {
   int rows = 37, blocks = 40;
   std::vector<Q8> w(rows * blocks), x(blocks);
@@ -68,8 +74,9 @@ static void gemv(Module& m) {
   }
 }
 // o[q][h] = softmax(scale q·k) v with a causal mask
-static std::vector<double> attention(const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v, int n, int heads,
-                                     int kv_heads, int d, double scale) {
+static std::vector<double> attention(const std::vector<float>& q, const std::vector<float>& k,
+                                     const std::vector<float>& v, int n, int heads, int kv_heads,
+                                     int d, double scale) {
   std::vector<double> o(n * heads * d);
   for (int r = 0; r < n; r++)
     for (int h = 0; h < heads; h++) {
@@ -78,48 +85,61 @@ static std::vector<double> attention(const std::vector<float>& q, const std::vec
       double mx = -1e300, sum = 0;
       for (int j = 0; j <= r; j++) {
         double t = 0;
-        for (int i = 0; i < d; i++) t += (double)q[(r * heads + h) * d + i] * k[(j * kv_heads + g) * d + i];
+        for (int i = 0; i < d; i++)
+          t += (double)q[(r * heads + h) * d + i] * k[(j * kv_heads + g) * d + i];
         mx = std::max(mx, s[j] = t * scale);
       }
       for (double& t : s) sum += t = std::exp(t - mx);
       for (int j = 0; j <= r; j++)
-        for (int i = 0; i < d; i++) o[(r * heads + h) * d + i] += s[j] / sum * v[(j * kv_heads + g) * d + i];
+        for (int i = 0; i < d; i++)
+          o[(r * heads + h) * d + i] += s[j] / sum * v[(j * kv_heads + g) * d + i];
     }
   return o;
 }
 static void naive_attention(Module& m) {
   int n = 20, heads = 2, d = 32;
   std::vector<float> q(n * heads * d), k(q.size()), v(q.size());
-  for (auto* x : {&q, &k, &v}) for (float& f : *x) f = rnd();
+  for (auto* x : {&q, &k, &v})
+    for (float& f : *x) f = rnd();
   Buf<float> dq(q), dk(k), dv(v), dO(q.size());
   float scale = 1 / std::sqrt((float)d);
   launch(m.fn("attention_naive"), n, heads, 64, n * 4, dq.p, dk.p, dv.p, dO.p, n, heads, d, scale);
   auto o = dO.get();
   auto want = attention(q, k, v, n, heads, heads, d, scale);
-  for (size_t i = 0; i < o.size(); i++) EXPECT(std::fabs(o[i] - want[i]) < 1e-5, "%zu: %g %g", i, o[i], want[i]);
+  for (size_t i = 0; i < o.size(); i++)
+    EXPECT(std::fabs(o[i] - want[i]) < 1e-5, "%zu: %g %g", i, o[i], want[i]);
 }
 static void flash(Module& m, int d, int n, int heads, int kv) {
-  auto hq = random_half((size_t)n * heads * d), hk = random_half((size_t)n * kv * d), hv = random_half((size_t)n * kv * d);
-  auto f = [](const std::vector<uint16_t>& h) { std::vector<float> r; for (auto x : h) r.push_back(half_float(x)); return r; };
+  auto hq = random_half((size_t)n * heads * d), hk = random_half((size_t)n * kv * d),
+       hv = random_half((size_t)n * kv * d);
+  auto f = [](const std::vector<uint16_t>& h) {
+    std::vector<float> r;
+    for (auto x : h) r.push_back(half_float(x));
+    return r;
+  };
   Buf<uint16_t> dq(hq), dk(hk), dv(hv), dO(hq.size());
   CUfunction fn = m.fn(d == 128 ? "flash_d128" : "flash_d64");
   int shared = (64 + 4 * 32) * (d + 8) * 2;
   CU(cuFuncSetAttribute(fn, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared));
   double scale = 1 / std::sqrt((double)d);
-  launch(fn, (n + 63) / 64, heads, 128, shared, dq.p, dk.p, dv.p, dO.p, n, heads, kv, (float)(scale * 1.4426950408889634));
+  launch(fn, (n + 63) / 64, heads, 128, shared, dq.p, dk.p, dv.p, dO.p, n, heads, kv,
+         (float)(scale * 1.4426950408889634));
   auto o = dO.get();
   auto want = attention(f(hq), f(hk), f(hv), n, heads, kv, d, scale);
   double worst = 0;
-  for (size_t i = 0; i < o.size(); i++) worst = std::max(worst, std::fabs(half_float(o[i]) - want[i]));
+  for (size_t i = 0; i < o.size(); i++)
+    worst = std::max(worst, std::fabs(half_float(o[i]) - want[i]));
   EXPECT(worst < 2e-3, "flash d=%d n=%d: %g", d, n, worst);
 }
 
 int main(int argc, char** argv) {
   g_dir = argc > 1 ? argv[1] : ".";
   Gpu gpu;
-  // every model of tensor-core rounding, jitter of the approximate functions, random schedules, late stores
-  const char* modes[][2] = {{"MMA", "chain"}, {"MMA", "group8"}, {"MMA", "exact"}, {"JITTER", "7"}, {"JITTER", "8"},
-                            {"MODE", "fuzz:1"}, {"MODE", "fuzz:2"}, {"STORE_DELAY", "5"}};
+  // every model of tensor-core rounding, jitter of the approximate functions, random schedules,
+  // late stores
+  const char* modes[][2] = {{"MMA", "chain"},   {"MMA", "group8"},   {"MMA", "exact"},
+                            {"JITTER", "7"},    {"JITTER", "8"},     {"MODE", "fuzz:1"},
+                            {"MODE", "fuzz:2"}, {"STORE_DELAY", "5"}};
   for (auto& mode : modes) {
     std::string name = std::string("GATUN_VGPU_") + mode[0];
     setenv(name.c_str(), mode[1], 1);
@@ -146,7 +166,8 @@ int main(int argc, char** argv) {
     r = report(1);
     r = r.substr(r.find("\"kernels\""));
   }
-  EXPECT(runs[0] == runs[1] && runs[0].find("launch_records") != std::string::npos, "%s\n%s", runs[0].c_str(), runs[1].c_str());
+  EXPECT(runs[0] == runs[1] && runs[0].find("launch_records") != std::string::npos, "%s\n%s",
+         runs[0].c_str(), runs[1].c_str());
   EXPECT(findings() == 0);
   if (findings()) printf("%s\n", report().c_str());
   return finish("kernels");

@@ -1,5 +1,5 @@
-// Fragment layouts: one-hot A and B light exactly one element of D; ldmatrix against index arithmetic; random products
-// under the three accumulation models.
+// Fragment layouts: one-hot A and B light exactly one element of D; ldmatrix against index
+// arithmetic; random products under the three accumulation models.
 #include "harness.h"
 
 struct Shape {
@@ -7,28 +7,41 @@ struct Shape {
   int k, per;  // per: elements in a 32-bit register
   bool f16acc;
 };
-static const Shape kShapes[] = {
-    {"m16n8k16.row.col", "f32.f16.f16.f32", 16, 2, false}, {"m16n8k8.row.col", "f32.f16.f16.f32", 8, 2, false},
-    {"m16n8k16.row.col", "f32.bf16.bf16.f32", 16, 2, false}, {"m16n8k8.row.col", "f32.bf16.bf16.f32", 8, 2, false},
-    {"m16n8k16.row.col", "f16.f16.f16.f16", 16, 2, true}, {"m16n8k8.row.col", "f32.tf32.tf32.f32", 8, 1, false},
-    {"m16n8k4.row.col", "f32.tf32.tf32.f32", 4, 1, false}, {"m16n8k16.row.col", "s32.s8.s8.s32", 16, 4, false},
-    {"m16n8k32.row.col", "s32.s8.s8.s32", 32, 4, false}, {"m16n8k32.row.col", "s32.u8.s8.s32", 32, 4, false},
-    {"m16n8k32.row.col.satfinite", "s32.s8.u8.s32", 32, 4, false}};
+static const Shape kShapes[] = {{"m16n8k16.row.col", "f32.f16.f16.f32", 16, 2, false},
+                                {"m16n8k8.row.col", "f32.f16.f16.f32", 8, 2, false},
+                                {"m16n8k16.row.col", "f32.bf16.bf16.f32", 16, 2, false},
+                                {"m16n8k8.row.col", "f32.bf16.bf16.f32", 8, 2, false},
+                                {"m16n8k16.row.col", "f16.f16.f16.f16", 16, 2, true},
+                                {"m16n8k8.row.col", "f32.tf32.tf32.f32", 8, 1, false},
+                                {"m16n8k4.row.col", "f32.tf32.tf32.f32", 4, 1, false},
+                                {"m16n8k16.row.col", "s32.s8.s8.s32", 16, 4, false},
+                                {"m16n8k32.row.col", "s32.s8.s8.s32", 32, 4, false},
+                                {"m16n8k32.row.col", "s32.u8.s8.s32", 32, 4, false},
+                                {"m16n8k32.row.col.satfinite", "s32.s8.u8.s32", 32, 4, false}};
 static bool has(const Shape& s, const char* t) { return strstr(s.types, t); }
 
 static std::string entry(size_t i, const Shape& s) {
   int na = 16 * s.k / 32 / s.per, nb = 8 * s.k / 32 / s.per, nd = s.f16acc ? 2 : 4;
   std::ostringstream o;
-  o << ".visible .entry m" << i << "(.param .u64 pa,.param .u64 pb,.param .u64 pc,.param .u64 pd){\n.reg .b32 %a<8>,%b<4>,%c<4>,%d<4>,%t; .reg .b64 %p,%o;\nmov.u32 %t,%tid.x;\n";
+  o << ".visible .entry m" << i
+    << "(.param .u64 pa,.param .u64 pb,.param .u64 pc,.param .u64 pd){\n.reg .b32 "
+       "%a<8>,%b<4>,%c<4>,%d<4>,%t; .reg .b64 %p,%o;\nmov.u32 %t,%tid.x;\n";
   auto io = [&](const char* p, char r, int n, bool store) {
     o << "ld.param.u64 %p,[" << p << "]; mul.wide.u32 %o,%t," << 4 * n << "; add.u64 %p,%p,%o;\n";
     for (int j = 0; j < n; j++)
-      if (store) o << "st.global.u32 [%p+" << 4 * j << "],%" << r << j << ";\n";
-      else o << "ld.global.u32 %" << r << j << ",[%p+" << 4 * j << "];\n";
+      if (store)
+        o << "st.global.u32 [%p+" << 4 * j << "],%" << r << j << ";\n";
+      else
+        o << "ld.global.u32 %" << r << j << ",[%p+" << 4 * j << "];\n";
   };
   io("pa", 'a', na, false), io("pb", 'b', nb, false), io("pc", 'c', nd, false);
-  auto vec = [&](char r, int n) { std::string v = "{"; for (int j = 0; j < n; j++) v += (j ? ",%" : "%") + std::string(1, r) + std::to_string(j); return v + "}"; };
-  o << "mma.sync.aligned." << s.name << "." << s.types << " " << vec('d', nd) << "," << vec('a', na) << "," << vec('b', nb) << "," << vec('c', nd) << ";\n";
+  auto vec = [&](char r, int n) {
+    std::string v = "{";
+    for (int j = 0; j < n; j++) v += (j ? ",%" : "%") + std::string(1, r) + std::to_string(j);
+    return v + "}";
+  };
+  o << "mma.sync.aligned." << s.name << "." << s.types << " " << vec('d', nd) << "," << vec('a', na)
+    << "," << vec('b', nb) << "," << vec('c', nd) << ";\n";
   io("pd", 'd', nd, true);
   o << "ret;}\n";
   return o.str();
@@ -43,13 +56,16 @@ static uint32_t code(const Shape& s, bool is_a, double v) {  // an element's bit
   (void)is_a;
   return half_bits(f);
 }
-// Where A(row, k) and B(k, n) lie: register and element within it, for lane g*4+t. Written from the manual's figures.
-static void put(const Shape& s, std::vector<uint32_t>& regs, int nregs, bool is_a, int row, int k, uint32_t bits) {
+// Where A(row, k) and B(k, n) lie: register and element within it, for lane g*4+t. Written from the
+// manual's figures.
+static void put(const Shape& s, std::vector<uint32_t>& regs, int nregs, bool is_a, int row, int k,
+                uint32_t bits) {
   int per = s.per, block = 4 * per;  // k columns per register
   int t = k % block / per, e = k % per, g = is_a ? row % 8 : row;
   int reg = is_a ? (row / 8) + 2 * (k / block) : k / block;
   int width = 32 / per;
-  regs[(g * 4 + t) * nregs + reg] |= (width == 32 ? bits : (bits & ((1u << width) - 1)) << (e * width));
+  regs[(g * 4 + t) * nregs + reg] |=
+      (width == 32 ? bits : (bits & ((1u << width) - 1)) << (e * width));
 }
 static double get(const Shape& s, const std::vector<uint32_t>& d, int row, int n) {
   int lane = row % 8 * 4 + n / 2;
@@ -75,39 +91,49 @@ static void shape(Module& m, size_t i, const Shape& s) {
         launch(f, 1, 1, 32, 0, da.p, db.p, dc.p, dd.p);
         auto d = dd.get();
         int lit = 0;
-        for (int r = 0; r < 16; r++) for (int c = 0; c < 8; c++) lit += get(s, d, r, c) != 0;
-        EXPECT(lit == 1 && get(s, d, row, n) == 6, "%s.%s A(%d,%d) B(%d,%d): %d lit", s.name, s.types, row, k, k, n, lit);
+        for (int r = 0; r < 16; r++)
+          for (int c = 0; c < 8; c++) lit += get(s, d, r, c) != 0;
+        EXPECT(lit == 1 && get(s, d, row, n) == 6, "%s.%s A(%d,%d) B(%d,%d): %d lit", s.name,
+               s.types, row, k, k, n, lit);
       }
   // random values
   std::mt19937 rng(3);
   bool ints = has(s, "s32");
   std::vector<double> A(16 * s.k), B(s.k * 8), C(128);
   std::vector<uint32_t> a(32 * na), b(32 * nb), c(32 * nd);
-  auto num = [&](bool uns) { return ints ? (double)(int)(rng() % 256) - (uns ? 0 : 128) : ((int)(rng() % 2001) - 1000) / 256.0; };
-  for (int r = 0; r < 16; r++) for (int k = 0; k < s.k; k++) {
-    double v = num(has(s, "s32.u8"));
-    if (has(s, ".bf16")) v = std::round(v * 16) / 16, v = std::fmod(v, 8);
-    A[r * s.k + k] = v;
-    put(s, a, na, true, r, k, code(s, true, v));
-  }
-  for (int n = 0; n < 8; n++) for (int k = 0; k < s.k; k++) {
-    double v = num(has(s, ".u8.s32"));
-    if (has(s, ".bf16")) v = std::round(v * 16) / 16, v = std::fmod(v, 8);
-    B[k * 8 + n] = v;
-    put(s, b, nb, false, n, k, code(s, false, v));
-  }
+  auto num = [&](bool uns) {
+    return ints ? (double)(int)(rng() % 256) - (uns ? 0 : 128)
+                : ((int)(rng() % 2001) - 1000) / 256.0;
+  };
+  for (int r = 0; r < 16; r++)
+    for (int k = 0; k < s.k; k++) {
+      double v = num(has(s, "s32.u8"));
+      if (has(s, ".bf16")) v = std::round(v * 16) / 16, v = std::fmod(v, 8);
+      A[r * s.k + k] = v;
+      put(s, a, na, true, r, k, code(s, true, v));
+    }
+  for (int n = 0; n < 8; n++)
+    for (int k = 0; k < s.k; k++) {
+      double v = num(has(s, ".u8.s32"));
+      if (has(s, ".bf16")) v = std::round(v * 16) / 16, v = std::fmod(v, 8);
+      B[k * 8 + n] = v;
+      put(s, b, nb, false, n, k, code(s, false, v));
+    }
   da.put(a), db.put(b);
   for (const char* mode : {"chain", "group8", "exact"}) {
     setenv("GATUN_VGPU_MMA", mode, 1);
     vgpuReadEnvironment();
     launch(f, 1, 1, 32, 0, da.p, db.p, dc.p, dd.p);
     auto d = dd.get();
-    for (int r = 0; r < 16; r++) for (int n = 0; n < 8; n++) {
-      double want = 0, mag = 0;
-      for (int k = 0; k < s.k; k++) want += A[r * s.k + k] * B[k * 8 + n], mag += std::fabs(A[r * s.k + k] * B[k * 8 + n]);
-      double tol = ints ? 0 : s.f16acc ? mag * 0x1p-10 : mag * 0x1p-19;
-      EXPECT(std::fabs(get(s, d, r, n) - want) <= tol, "%s.%s %s (%d,%d): %g %g", s.name, s.types, mode, r, n, get(s, d, r, n), want);
-    }
+    for (int r = 0; r < 16; r++)
+      for (int n = 0; n < 8; n++) {
+        double want = 0, mag = 0;
+        for (int k = 0; k < s.k; k++)
+          want += A[r * s.k + k] * B[k * 8 + n], mag += std::fabs(A[r * s.k + k] * B[k * 8 + n]);
+        double tol = ints ? 0 : s.f16acc ? mag * 0x1p-10 : mag * 0x1p-19;
+        EXPECT(std::fabs(get(s, d, r, n) - want) <= tol, "%s.%s %s (%d,%d): %g %g", s.name, s.types,
+               mode, r, n, get(s, d, r, n), want);
+      }
   }
 }
 
@@ -130,10 +156,15 @@ static void matrices(const std::string& ptx_head) {
   for (int n : {1, 2, 4})
     for (bool tr : {false, true}) {
       std::string t = kMatrix, regs = "{", st;
-      for (int i = 0; i < n; i++) regs += (i ? ",%r" : "%r") + std::to_string(i), st += "st.global.u32 [%p+" + std::to_string(4 * i) + "],%r" + std::to_string(i) + ";";
+      for (int i = 0; i < n; i++)
+        regs += (i ? ",%r" : "%r") + std::to_string(i),
+            st += "st.global.u32 [%p+" + std::to_string(4 * i) + "],%r" + std::to_string(i) + ";";
       regs += "}";
-      auto sub = [&](const char* k, const std::string& v) { for (size_t p; (p = t.find(k)) != std::string::npos;) t.replace(p, 2, v); };
-      sub("%N", std::to_string(n)), sub("%T", tr ? "t" : "n"), sub("%D", tr ? ".trans" : ""), sub("%R", regs), sub("%S", st);
+      auto sub = [&](const char* k, const std::string& v) {
+        for (size_t p; (p = t.find(k)) != std::string::npos;) t.replace(p, 2, v);
+      };
+      sub("%N", std::to_string(n)), sub("%T", tr ? "t" : "n"), sub("%D", tr ? ".trans" : ""),
+          sub("%R", regs), sub("%S", st);
       ptx += t;
     }
   Module m(ptx);
@@ -143,7 +174,8 @@ static void matrices(const std::string& ptx_head) {
   Buf<uint32_t> dd(128);
   for (int n : {1, 2, 4})
     for (bool tr : {false, true}) {
-      cover("ldmatrix.sync.aligned.m8n8.x" + std::to_string(n) + (tr ? ".trans" : "") + ".shared.b16");
+      cover("ldmatrix.sync.aligned.m8n8.x" + std::to_string(n) + (tr ? ".trans" : "") +
+            ".shared.b16");
       CU(cuMemsetD32(dd.p, 0, 128));
       launch(m.fn(("ldm" + std::to_string(n) + (tr ? "t" : "n")).c_str()), 1, 1, 32, 0, ds.p, dd.p);
       auto d = dd.get();
@@ -152,7 +184,8 @@ static void matrices(const std::string& ptx_head) {
           for (int e = 0; e < 2; e++) {
             int row = tr ? l % 4 * 2 + e : l / 4, col = tr ? l / 4 : l % 4 * 2 + e;
             int from = (8 * q + row) * 5 % 64;
-            EXPECT((uint16_t)(d[l * 4 + q] >> 16 * e) == src[from * 8 + col], "x%d%s matrix %d lane %d", n, tr ? ".trans" : "", q, l);
+            EXPECT((uint16_t)(d[l * 4 + q] >> 16 * e) == src[from * 8 + col],
+                   "x%d%s matrix %d lane %d", n, tr ? ".trans" : "", q, l);
           }
     }
 }

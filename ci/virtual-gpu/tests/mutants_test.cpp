@@ -1,16 +1,19 @@
-// Deletes every barrier, wait and commit of the test kernels' FlashAttention in turn (and loosens every wait by one). Each
-// mutant must give a finding or a wrong answer. The production kernel has the same test in kernels-cuda.
+// Deletes every barrier, wait and commit of the test kernels' FlashAttention in turn (and loosens
+// every wait by one). Each mutant must give a finding or a wrong answer. The production kernel has
+// the same test in kernels-cuda.
 #include <algorithm>
 #include <set>
 
 #include "harness.h"
 
-static std::vector<float> run(const std::string& ptx, const std::string& name, int d, int n, std::string* found) {
+static std::vector<float> run(const std::string& ptx, const std::string& name, int d, int n,
+                              std::string* found) {
   vgpuReset();
   std::mt19937 rng(5);
   size_t size = (size_t)n * d;
   std::vector<uint16_t> q(size), k(size), v(size);
-  for (auto* x : {&q, &k, &v}) for (auto& h : *x) h = half_bits(std::uniform_real_distribution<float>(-1, 1)(rng));
+  for (auto* x : {&q, &k, &v})
+    for (auto& h : *x) h = half_bits(std::uniform_real_distribution<float>(-1, 1)(rng));
   Gpu gpu;
   Module m(ptx);
   std::vector<float> out;
@@ -27,7 +30,8 @@ static std::vector<float> run(const std::string& ptx, const std::string& name, i
   std::string rep = report();
   *found = "";
   std::set<std::string> kinds;
-  for (size_t at = 0; (at = rep.find("{\"id\":\"", at)) != std::string::npos;) at += 7, kinds.insert(rep.substr(at, rep.find('"', at) - at));
+  for (size_t at = 0; (at = rep.find("{\"id\":\"", at)) != std::string::npos;)
+    at += 7, kinds.insert(rep.substr(at, rep.find('"', at) - at));
   for (auto& k : kinds) *found += k + " ";
   if (r == CUDA_SUCCESS) {
     std::vector<uint16_t> h(size);
@@ -64,11 +68,17 @@ int main(int argc, char** argv) {
       auto out = run(text, name, 64, 150, &found);
       vgpuMutate(nullptr, 0, 0);
       double worst = out.empty() ? 1e9 : 0;
-      for (size_t k = 0; k < out.size(); k++) { double e = std::fabs(out[k] - good[k]); worst = e == e ? std::max(worst, e) : 1e9; }
+      for (size_t k = 0; k < out.size(); k++) {
+        double e = std::fabs(out[k] - good[k]);
+        worst = e == e ? std::max(worst, e) : 1e9;
+      }
       mutants++;
-      bool hit = !found.empty() || worst > 1e-3;  // no equivalent mutant is known: a survivor fails the test
+      bool hit = !found.empty() ||
+                 worst > 1e-3;  // no equivalent mutant is known: a survivor fails the test
       caught += hit;
-      printf("%-40s %-8s -> %s%s\n", points[i].c_str(), loosen ? "loosened" : "deleted", hit ? "caught: " : "SURVIVED ", (found + (worst > 1e-3 ? "wrong answer" : "")).c_str());
+      printf("%-40s %-8s -> %s%s\n", points[i].c_str(), loosen ? "loosened" : "deleted",
+             hit ? "caught: " : "SURVIVED ",
+             (found + (worst > 1e-3 ? "wrong answer" : "")).c_str());
       EXPECT(hit, "%s", points[i].c_str());
     }
   printf("%d mutants, %d caught\n", mutants, caught);

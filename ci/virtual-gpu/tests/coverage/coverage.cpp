@@ -1,5 +1,6 @@
-// Every opcode spelling in the PTX that nvcc made of our kernels and of the test kernels has a differential row: a test
-// compared it with host arithmetic. The differential tests leave their lists (*.covered) beside the test kernels' PTX.
+// Every opcode spelling in the PTX that nvcc made of our kernels and of the test kernels has a
+// differential row: a test compared it with host arithmetic. The differential tests leave their
+// lists (*.covered) beside the test kernels' PTX.
 //   vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR
 #include <dirent.h>
 
@@ -14,25 +15,31 @@ static std::vector<std::string> files(const std::string& dir, const std::string&
   if (!d) return v;
   while (dirent* e = readdir(d)) {
     std::string n = e->d_name;
-    if (n.size() > end.size() && n.compare(n.size() - end.size(), end.size(), end) == 0) v.push_back(dir + "/" + n);
+    if (n.size() > end.size() && n.compare(n.size() - end.size(), end.size(), end) == 0)
+      v.push_back(dir + "/" + n);
   }
   closedir(d);
   std::sort(v.begin(), v.end());
   return v;
 }
-// Instructions of a text: what follows a guard, a label or a brace, up to the first blank or ';'. Written apart from the parser.
+// Instructions of a text: what follows a guard, a label or a brace, up to the first blank or ';'.
+// Written apart from the parser.
 static void collect(const std::string& path, std::map<std::string, std::string>& used) {
   std::stringstream text(read_text(path));
   std::string line;
   while (std::getline(text, line)) {
     line = line.substr(0, line.find("//"));
     size_t i = line.find_first_not_of(" \t{}(");
-    if (i == std::string::npos || line[i] == '.' || line[i] == '$' || line[i] == ')') continue;  // directive, label, call argument
+    if (i == std::string::npos || line[i] == '.' || line[i] == '$' || line[i] == ')')
+      continue;  // directive, label, call argument
     if (line[i] == '@') i = line.find_first_not_of(" \t", line.find_first_of(" \t", i));
     if (i == std::string::npos || !islower(line[i])) continue;
     std::string op = line.substr(i, line.find_first_of(" \t;", i) - i);
     if (line.find(';', i) == std::string::npos && op.rfind("call", 0) != 0) continue;
-    if (op.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:") != std::string::npos || op == "default") continue;
+    if (op.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:") !=
+            std::string::npos ||
+        op == "default")
+      continue;
     used.emplace(op, path.substr(path.rfind('/') + 1));
   }
 }
@@ -41,18 +48,23 @@ int main(int argc, char** argv) {
   if (argc < 3) return printf("usage: vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR\n"), 2;
   std::set<std::string> covered;
   auto lists = files(argv[1], ".covered");
-  EXPECT(lists.size() >= 6, "only %zu differential tests left a list; run them first", lists.size());
+  EXPECT(lists.size() >= 6, "only %zu differential tests left a list; run them first",
+         lists.size());
   for (auto& f : lists) {
     std::stringstream s(read_text(f));
     for (std::string x; s >> x;) covered.insert(x);
   }
   std::map<std::string, std::string> used;
   auto own = files(argv[1], ".ptx"), kernels = files(argv[2], ".ptx");
-  EXPECT(own.size() >= 4 && kernels.size() >= 10, "%zu and %zu PTX files", own.size(), kernels.size());
+  EXPECT(own.size() >= 4 && kernels.size() >= 10, "%zu and %zu PTX files", own.size(),
+         kernels.size());
   for (auto& f : own) collect(f, used);
   for (auto& f : kernels) collect(f, used);
   EXPECT(used.size() > 150, "%zu spellings", used.size());
-  for (auto& u : used) EXPECT(covered.count(u.first), "%s (in %s) has no differential row", u.first.c_str(), u.second.c_str());
-  printf("%zu spellings in use in %zu files, %zu covered\n", used.size(), own.size() + kernels.size(), covered.size());
+  for (auto& u : used)
+    EXPECT(covered.count(u.first), "%s (in %s) has no differential row", u.first.c_str(),
+           u.second.c_str());
+  printf("%zu spellings in use in %zu files, %zu covered\n", used.size(),
+         own.size() + kernels.size(), covered.size());
   return finish("coverage");
 }

@@ -2,7 +2,11 @@
 #include <cassert>
 #include <cstdio>
 
-struct Pair { float sum; int count; double wide; };
+struct Pair {
+  float sum;
+  int count;
+  double wide;
+};
 
 __device__ __noinline__ float polynomial(float x, int n) {
   float y = 0;
@@ -29,7 +33,9 @@ extern "C" __global__ void calls(const float* x, float* out, int n) {
   store(out + i, p.sum + (float)p.wide, (float)p.count);
 }
 extern "C" __global__ void prints(int n) {
-  if (threadIdx.x < n) printf("thread %d of %s: %5.2f %lld %c%%\n", threadIdx.x, "block", threadIdx.x * 0.5, 1ll << 40, 'x');
+  if (threadIdx.x < n)
+    printf("thread %d of %s: %5.2f %lld %c%%\n", threadIdx.x, "block", threadIdx.x * 0.5, 1ll << 40,
+           'x');
 }
 extern "C" __global__ void asserts(int limit) {
   assert(threadIdx.x < limit);  // BAD asserts

@@ -1,6 +1,7 @@
 // FlashAttention-2 forward, f16 in and out, f32 accumulators, causal, head dim 64 or 128.
-// One block = 64 query rows of one head = 4 warps x 16 rows. K and V tiles of 32 keys, two stages of cp.async.
-// Shared: Q[64][D+8] | K[2][32][D+8] | V[2][32][D+8]  (8 halves of padding keep ldmatrix free of bank conflicts)
+// One block = 64 query rows of one head = 4 warps x 16 rows. K and V tiles of 32 keys, two stages
+// of cp.async. Shared: Q[64][D+8] | K[2][32][D+8] | V[2][32][D+8]  (8 halves of padding keep
+// ldmatrix free of bank conflicts)
 #include <cuda_fp16.h>
 #include <stdint.h>
 
@@ -14,7 +15,9 @@ static __device__ uint32_t smem_ptr(const void* p) { return (uint32_t)__cvta_gen
 
 static __device__ void cp_async16(void* dst, const void* src, bool inside) {
   int bytes = inside ? 16 : 0;  // 0: the 16 bytes are filled with zeros
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(smem_ptr(dst)), "l"(src), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(smem_ptr(dst)), "l"(src),
+               "r"(bytes)
+               : "memory");
 }
 static __device__ void cp_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int N>
@@ -23,16 +26,22 @@ static __device__ void cp_wait() {
 }
 static __device__ void ldm_x4(uint32_t* r, const void* p) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(smem_ptr(p)) : "memory");
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(smem_ptr(p))
+               : "memory");
 }
 static __device__ void ldm_x4_trans(uint32_t* r, const void* p) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(smem_ptr(p)) : "memory");
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(smem_ptr(p))
+               : "memory");
 }
 static __device__ void mma16816(float* c, const uint32_t* a, uint32_t b0, uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 static __device__ uint32_t pack(float a, float b) {
   __half2 h = __floats2half2_rn(a, b);
@@ -40,7 +49,8 @@ static __device__ uint32_t pack(float a, float b) {
 }
 
 template <int D>
-static __device__ void load_tile(__half (*dst)[D + 8], const __half* src, int first, int rows, int n, int stride) {
+static __device__ void load_tile(__half (*dst)[D + 8], const __half* src, int first, int rows,
+                                 int n, int stride) {
   for (int i = threadIdx.x; i < rows * (D / 8); i += WARPS * 32) {
     int r = i / (D / 8), c = (i % (D / 8)) * 8;
     bool inside = first + r < n;
@@ -50,10 +60,10 @@ static __device__ void load_tile(__half (*dst)[D + 8], const __half* src, int fi
 
 // q, o: [n][heads][D]; k, v: [n][kv_heads][D]
 template <int D>
-static __device__ void flash(const __half* q, const __half* k, const __half* v, __half* o, int n, int heads,
-                             int kv_heads, float scale) {
+static __device__ void flash(const __half* q, const __half* k, const __half* v, __half* o, int n,
+                             int heads, int kv_heads, float scale) {
   extern __shared__ __align__(16) __half smem[];
-  __half(*sq)[D + 8] = (__half(*)[D + 8])smem;
+  __half(*sq)[D + 8] = (__half(*)[D + 8]) smem;
   __half(*sk)[BN][D + 8] = (__half(*)[BN][D + 8])(smem + BM * (D + 8));
   __half(*sv)[BN][D + 8] = (__half(*)[BN][D + 8])(smem + (BM + 2 * BN) * (D + 8));
   int head = blockIdx.y, kv = head / (heads / kv_heads), m0 = blockIdx.x * BM;
@@ -82,7 +92,8 @@ static __device__ void flash(const __half* q, const __half* k, const __half* v, 
     cp_wait<WAIT_STEADY>();  // all but the newest group: this tile is here
     __syncthreads();         // ... for every thread's part of it
     if (tile == 0)
-      for (int i = 0; i < D / 16; i++) ldm_x4(qf[i], &sq[warp * 16 + (lane & 15)][i * 16 + (lane >> 4) * 8]);
+      for (int i = 0; i < D / 16; i++)
+        ldm_x4(qf[i], &sq[warp * 16 + (lane & 15)][i * 16 + (lane >> 4) * 8]);
 
     float s[BN / 8][4] = {};
 #pragma unroll
@@ -126,7 +137,8 @@ static __device__ void flash(const __half* q, const __half* k, const __half* v, 
 #pragma unroll
     for (int j = 0; j < BN / 16; j++) {
       uint32_t p[4] = {pack(s[2 * j][0], s[2 * j][1]), pack(s[2 * j][2], s[2 * j][3]),
-                       pack(s[2 * j + 1][0], s[2 * j + 1][1]), pack(s[2 * j + 1][2], s[2 * j + 1][3])};
+                       pack(s[2 * j + 1][0], s[2 * j + 1][1]),
+                       pack(s[2 * j + 1][2], s[2 * j + 1][3])};
 #pragma unroll
       for (int d = 0; d < D / 16; d++) {
         uint32_t b[4];
@@ -146,15 +158,18 @@ static __device__ void flash(const __half* q, const __half* k, const __half* v, 
     if (row < n)
 #pragma unroll
       for (int d = 0; d < D / 8; d++)
-        *(uint32_t*)(o + (size_t)row * qstride + d * 8 + 2 * t) = pack(acc[d][2 * h] / l, acc[d][2 * h + 1] / l);
+        *(uint32_t*)(o + (size_t)row * qstride + d * 8 + 2 * t) =
+            pack(acc[d][2 * h] / l, acc[d][2 * h + 1] / l);
   }
 }
 
 extern "C" __global__ void __launch_bounds__(128)
-    flash_d128(const __half* q, const __half* k, const __half* v, __half* o, int n, int heads, int kv_heads, float scale) {
+    flash_d128(const __half* q, const __half* k, const __half* v, __half* o, int n, int heads,
+               int kv_heads, float scale) {
   flash<128>(q, k, v, o, n, heads, kv_heads, scale);
 }
 extern "C" __global__ void __launch_bounds__(128)
-    flash_d64(const __half* q, const __half* k, const __half* v, __half* o, int n, int heads, int kv_heads, float scale) {
+    flash_d64(const __half* q, const __half* k, const __half* v, __half* o, int n, int heads,
+              int kv_heads, float scale) {
   flash<64>(q, k, v, o, n, heads, kv_heads, scale);
 }

@@ -1,6 +1,7 @@
 // Blocks and devices that wait for each other.
-#include <cuda/atomic>
 #include <cooperative_groups.h>
+
+#include <cuda/atomic>
 namespace cg = cooperative_groups;
 
 // Two blocks take turns by a flag; the grid needs every block resident.
@@ -11,7 +12,8 @@ extern "C" __global__ void grid_barrier(int* count, int* data, int rounds) {
     if (threadIdx.x == 0) {
       __threadfence();
       atomicAdd(count, 1);
-      while (atomicAdd(count, 0) < (int)gridDim.x * (r + 1)) {}
+      while (atomicAdd(count, 0) < (int)gridDim.x * (r + 1)) {
+      }
       __threadfence();
     }
     __syncthreads();
@@ -33,9 +35,12 @@ extern "C" __global__ void cooperative_sum(const float* x, float* partial, float
   }
 }
 
-// One-shot all-reduce: every rank reads every peer's input after a flag handshake. The flags of a block stand in its
-// own memory, one per peer, written by the peer with release at system scope.
-struct Peers { float* in[8]; int* flags[8]; };
+// One-shot all-reduce: every rank reads every peer's input after a flag handshake. The flags of a
+// block stand in its own memory, one per peer, written by the peer with release at system scope.
+struct Peers {
+  float* in[8];
+  int* flags[8];
+};
 template <bool BAD>
 static __device__ void all_reduce(Peers p, float* out, int rank, int world, int n, int epoch) {
   if (threadIdx.x < world) {
@@ -43,10 +48,14 @@ static __device__ void all_reduce(Peers p, float* out, int rank, int world, int 
     int* mine = p.flags[rank] + blockIdx.x * 8 + threadIdx.x;
     if (BAD) {
       *(volatile int*)theirs = epoch;
-      while (*(volatile int*)mine < epoch) {}
+      while (*(volatile int*)mine < epoch) {
+      }
     } else {
-      cuda::atomic_ref<int, cuda::thread_scope_system>(*theirs).store(epoch, cuda::memory_order_release);
-      while (cuda::atomic_ref<int, cuda::thread_scope_system>(*mine).load(cuda::memory_order_acquire) < epoch) {}
+      cuda::atomic_ref<int, cuda::thread_scope_system>(*theirs).store(epoch,
+                                                                      cuda::memory_order_release);
+      while (cuda::atomic_ref<int, cuda::thread_scope_system>(*mine).load(
+                 cuda::memory_order_acquire) < epoch) {
+      }
     }
   }
   __syncthreads();
@@ -58,18 +67,27 @@ static __device__ void all_reduce(Peers p, float* out, int rank, int world, int 
 }
 // The rank writes its own input in the same kernel, so that the handshake is what orders it.
 template <bool BAD>
-static __device__ void produce_and_reduce(Peers p, float* out, int rank, int world, int n, int epoch) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) p.in[rank][i] = rank * 100 + i;
+static __device__ void produce_and_reduce(Peers p, float* out, int rank, int world, int n,
+                                          int epoch) {
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+    p.in[rank][i] = rank * 100 + i;
   __syncthreads();
   all_reduce<BAD>(p, out, rank, world, n, epoch);
 }
-extern "C" __global__ void all_reduce_ok(Peers p, float* out, int rank, int world, int n, int epoch) { produce_and_reduce<false>(p, out, rank, world, n, epoch); }
-extern "C" __global__ void all_reduce_bad(Peers p, float* out, int rank, int world, int n, int epoch) { produce_and_reduce<true>(p, out, rank, world, n, epoch); }
+extern "C" __global__ void all_reduce_ok(Peers p, float* out, int rank, int world, int n,
+                                         int epoch) {
+  produce_and_reduce<false>(p, out, rank, world, n, epoch);
+}
+extern "C" __global__ void all_reduce_bad(Peers p, float* out, int rank, int world, int n,
+                                          int epoch) {
+  produce_and_reduce<true>(p, out, rank, world, n, epoch);
+}
 
 // Lane 0 releases the other lanes of its own warp: they spin at a lower address than the release.
 extern "C" __global__ void lane_release(volatile int* flag, int* out) {
   if (threadIdx.x != 0) {
-    while (*flag == 0) {}
+    while (*flag == 0) {
+    }
   } else {
     __threadfence();
     *flag = 1;

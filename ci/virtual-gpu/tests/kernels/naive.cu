@@ -3,7 +3,8 @@
 #include <stdint.h>
 
 // One block per row; a warp-shuffle reduction, then one across warps through shared memory.
-extern "C" __global__ void rmsnorm_f16(const __half* x, const __half* w, __half* y, int n, float eps) {
+extern "C" __global__ void rmsnorm_f16(const __half* x, const __half* w, __half* y, int n,
+                                       float eps) {
   __shared__ float part[32];
   const __half* row = x + (size_t)blockIdx.x * n;
   float sum = 0.f;
@@ -51,7 +52,8 @@ static __device__ int load4(const int8_t* p) {  // 2-byte aligned
 }
 
 // One warp per row; a lane takes every 32nd block. x is quantised the same way.
-extern "C" __global__ void gemv_q8_0(const block_q8_0* w, const block_q8_0* x, float* y, int rows, int blocks) {
+extern "C" __global__ void gemv_q8_0(const block_q8_0* w, const block_q8_0* x, float* y, int rows,
+                                     int blocks) {
   int row = blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5);
   int lane = threadIdx.x & 31;
   if (row >= rows) return;
@@ -68,8 +70,8 @@ extern "C" __global__ void gemv_q8_0(const block_q8_0* w, const block_q8_0* x, f
 }
 
 // One block per (query, head). scores in dynamic shared memory, one float per key.
-extern "C" __global__ void attention_naive(const float* q, const float* k, const float* v, float* o, int keys,
-                                           int heads, int dim, float scale) {
+extern "C" __global__ void attention_naive(const float* q, const float* k, const float* v, float* o,
+                                           int keys, int heads, int dim, float scale) {
   extern __shared__ float s[];
   __shared__ float red[2];
   int row = blockIdx.x, head = blockIdx.y;
@@ -91,7 +93,8 @@ extern "C" __global__ void attention_naive(const float* q, const float* k, const
   __syncthreads();
   for (int i = threadIdx.x; i < dim; i += blockDim.x) {
     float acc = 0.f;
-    for (int j = 0; j < keys; j++) acc += expf(s[j] - red[0]) * v[((size_t)j * heads + head) * dim + i];
+    for (int j = 0; j < keys; j++)
+      acc += expf(s[j] - red[0]) * v[((size_t)j * heads + head) * dim + i];
     o[((size_t)row * heads + head) * dim + i] = acc / red[1];
   }
 }
