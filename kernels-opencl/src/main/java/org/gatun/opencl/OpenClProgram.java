@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.gatun.attention.KvCache;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
@@ -18,6 +19,8 @@ import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.AllGather;
+import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Embed;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.tensor.WeightSource;
@@ -33,6 +36,8 @@ final class OpenClProgram implements Program, Lowering.Operands {
   private record Recorded(Node node, List<Launch> launches, @Nullable Timer timer) {}
 
   private final ClContext context;
+  private final KernelLibrary kernels;
+  private final Tiles tiles;
   private final Graph graph;
   private final CompileOptions options;
   private final ClQueue queue;
@@ -65,6 +70,8 @@ final class OpenClProgram implements Program, Lowering.Operands {
       WeightSource source,
       CompileOptions options) {
     this.context = context;
+    this.kernels = kernels;
+    this.tiles = tiles;
     this.graph = graph;
     this.options = options;
     plan = MemoryPlan.of(graph, options.limits(), ALIGNMENT);
@@ -273,13 +280,35 @@ final class OpenClProgram implements Program, Lowering.Operands {
       return;
     }
     for (Value v : r.node.in()) {
-      t.bytes +=
-          v.isWeight() ? v.dtype().bytes(v.cols()) * (double) v.rows().at(0, 0) : bytes(v, step);
+      long rows = r.node.op() instanceof Embed ? step.rows() : v.rows().at(0, 0);
+      t.bytes += v.isWeight() ? v.dtype().bytes(v.cols()) * (double) rows : bytes(v, step);
+    }
+    if (r.node.op() instanceof Attention a) {
+      meterKeys(t, a, step);
     }
     for (Value v : r.node.out()) {
       t.bytes += bytes(v, step);
     }
     t.flops += r.node.op().flops(r.node.in(), r.node.out(), step.rows(), step.logitRows());
+  }
+
+  /** Keys and values that a causal step reads at least, and its multiply-adds. */
+  private void meterKeys(Timer t, Attention a, Step step) {
+    for (int s = 0; s < step.sequences(); s++) {
+      int length = step.sequence(Step.KV_LENGTH, s);
+      int rows = step.sequence(Step.ROW_COUNT, s);
+      int window = a.window() > 0 ? a.window() : length;
+      double keys = 0;
+      for (int i = 1; i <= rows; i++) {
+        keys += Math.min(window, length - rows + i);
+      }
+      t.flops += 4.0 * a.heads() * a.headDim() * keys;
+      t.bytes +=
+          2.0
+              * a.kvHeads()
+              * options.kvCodec().headBytes(a.headDim())
+              * Math.min(length, window + rows - 1);
+    }
   }
 
   private long maxBytes(Value v) {
@@ -328,6 +357,11 @@ final class OpenClProgram implements Program, Lowering.Operands {
       }
     }
     return list;
+  }
+
+  @Override
+  public synchronized Optional<Roofline> roofline() {
+    return Optional.of(RooflineProbe.measure(context, kernels, tiles, options.cacheDir()));
   }
 
   boolean isClosed() {

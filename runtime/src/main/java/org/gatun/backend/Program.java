@@ -2,6 +2,7 @@ package org.gatun.backend;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.gatun.attention.KvCache;
 import org.gatun.graph.Step;
 
@@ -46,11 +47,19 @@ public interface Program extends AutoCloseable {
    */
   List<OpProfile> profile();
 
+  /** What the device reads and computes at most, measured now; empty if nobody can tell. */
+  default Optional<Roofline> roofline() {
+    return Optional.empty();
+  }
+
   @Override
   void close();
 
   /** Bytes on the device. */
   record Memory(long weights, long kv, long activations) {}
+
+  /** Gigabytes read from memory and billions of floating-point operations, per second. */
+  record Roofline(double gigabytes, double gigaflops) {}
 
   /**
    * Sums over the runs since the last report: nanoseconds, bytes moved at least, floating-point

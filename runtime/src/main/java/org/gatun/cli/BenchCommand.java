@@ -89,7 +89,7 @@ final class BenchCommand implements Callable<Integer> {
       }
       print(engine, prefill, decode);
       if (profile) {
-        ProfileTable.print(System.err, engine.profile());
+        ProfileTable.print(System.err, engine.profile(), engine.roofline().orElse(null));
       }
     }
     return 0;

@@ -6,12 +6,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.gatun.backend.Program.OpProfile;
+import org.gatun.backend.Program.Roofline;
+import org.jspecify.annotations.Nullable;
 
-/** Prints where a run's time went, by kind of op. */
+/**
+ * Prints where a run's time went, by kind of op. Beside a roofline, "of roof" is the time that the
+ * op's bytes or floating-point operations (whichever takes longer) cost at the device's measured
+ * best, as a share of the time it took.
+ */
 final class ProfileTable {
   private ProfileTable() {}
 
-  static void print(PrintStream out, List<OpProfile> profile) {
+  static void print(PrintStream out, List<OpProfile> profile, @Nullable Roofline roof) {
     if (profile.isEmpty()) {
       out.println("gatun: this backend measured no ops");
       return;
@@ -32,20 +38,30 @@ final class ProfileTable {
                   a.bytes() + b.bytes(),
                   a.flops() + b.flops()));
     }
-    out.printf("%-16s %8s %10s %6s %9s %9s%n", "op", "calls", "ms", "%", "GB/s", "GFLOP/s");
+    out.printf(
+        "%-16s %8s %10s %6s %9s %9s%s%n",
+        "op", "calls", "ms", "%", "GB/s", "GFLOP/s", roof == null ? "" : "  of roof");
     List<OpProfile> rows =
         byOp.values().stream()
             .sorted(Comparator.comparingLong(OpProfile::nanos).reversed())
             .toList();
     for (OpProfile p : rows) {
       out.printf(
-          "%-16s %8d %10.1f %6.1f %9.2f %9.2f%n",
+          "%-16s %8d %10.1f %6.1f %9.2f %9.2f%s%n",
           p.op(),
           p.calls(),
           p.nanos() / 1e6,
           100 * p.nanos() / total,
           p.bytes() / p.nanos(),
-          p.flops() / p.nanos());
+          p.flops() / p.nanos(),
+          roof == null ? "" : "%8.0f%%".formatted(100 * least(p, roof) / p.nanos()));
     }
+    if (roof != null) {
+      out.printf("measured roof: %.1f GB/s, %.1f GFLOP/s%n", roof.gigabytes(), roof.gigaflops());
+    }
+  }
+
+  private static double least(OpProfile p, Roofline roof) {
+    return Math.max(p.bytes() / roof.gigabytes(), p.flops() / roof.gigaflops());
   }
 }

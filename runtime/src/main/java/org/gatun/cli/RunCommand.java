@@ -155,7 +155,7 @@ final class RunCommand implements Callable<Integer> {
         converse(c);
       }
       if (profile) {
-        ProfileTable.print(System.err, engine.profile());
+        ProfileTable.print(System.err, engine.profile(), engine.roofline().orElse(null));
       }
       return 0;
     }

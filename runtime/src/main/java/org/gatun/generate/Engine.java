@@ -3,6 +3,7 @@ package org.gatun.generate;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
 import org.gatun.attention.PrefixLimits;
@@ -285,6 +286,11 @@ public final class Engine implements AutoCloseable {
   /** What each op took since the last call, if the engine profiles. */
   public List<Program.OpProfile> profile() {
     return program.profile();
+  }
+
+  /** What the device reads and computes at most, measured now, if the backend can tell. */
+  public Optional<Program.Roofline> roofline() {
+    return program.roofline();
   }
 
   /** Device memory in use. */

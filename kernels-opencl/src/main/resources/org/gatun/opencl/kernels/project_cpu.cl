@@ -13,12 +13,37 @@
 #endif
 #define BLOCK_BYTES (HEAD_BYTES + 64 * WORDS)
 
+// EACH(X): X(0) … X(NT − 1). Sums are only ever named by constants, so that they live in registers
+// from the start: of an array that a loop indexes, PoCL 3.1 keeps a copy in memory up to date.
+#define TOKENS_1(X) X(0)
+#define TOKENS_2(X) TOKENS_1(X) X(1)
+#define TOKENS_4(X) TOKENS_2(X) X(2) X(3)
+#define TOKENS_6(X) TOKENS_4(X) X(4) X(5)
+#define TOKENS_8(X) TOKENS_6(X) X(6) X(7)
+#define TOKENS_12(X) TOKENS_8(X) X(8) X(9) X(10) X(11)
+#define TOKENS_24(X) TOKENS_12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define EACH(X) JOIN(TOKENS_, NT)(X)
+
+// SUMS(X): X(i) for every chain of every token.
+#if NT == 1
+#define SUMS(X) TOKENS_4(X)
+#define TOTAL(from, t) ((from[0] + from[1]) + (from[2] + from[3]))
+#elif NT == 2
+#define SUMS(X) TOKENS_4(X)
+#define TOTAL(from, t) (from[t] + from[NT + t])
+#else
+#define SUMS(X) EACH(X)
+#define TOTAL(from, t) from[t]
+#endif
+
 // Accumulates one group's product into acc[NT].
 inline void product(const global uchar *restrict p, const global float *restrict x, int blocks, float16 *acc) {
   float16 sum[CHAINS * NT];
-  for (int i = 0; i < CHAINS * NT; i++) {
-    sum[i] = 0;
-  }
+#define ZERO(i) sum[i] = 0;
+  SUMS(ZERO)
+#undef ZERO
   for (int b = 0; b < blocks; b++, p += BLOCK_BYTES) {
     for (int s = 0; s < BLOCK / SEG; s++, x += SEG * NT) {
 #if defined(AFFINE)
@@ -34,38 +59,31 @@ inline void product(const global uchar *restrict p, const global float *restrict
 #define VALUE(q) (q)
 #define SCALE_LAST
       float16 part[CHAINS * NT];
-      for (int i = 0; i < CHAINS * NT; i++) {
-        part[i] = 0;
-      }
+#define ZERO(i) part[i] = 0;
+      SUMS(ZERO)
+#undef ZERO
 #endif
 #ifdef SCALE_LAST
 #define SUM part
 #else
 #define SUM sum
 #endif
-#define EMIT(c, q) { float16 w = VALUE(q); \
-      _Pragma("unroll") for (int t = 0; t < NT; t++) { \
-        SUM[(c) % CHAINS * NT + t] = fma(w, (float16)(x[(c) * NT + t]), SUM[(c) % CHAINS * NT + t]); } }
+#define EMIT(c, q) { float16 w = VALUE(q); const global float *xc = x + (c) * NT; const int chain = (c) % CHAINS * NT; EACH(ADD) }
+#define ADD(t) SUM[chain + (t)] = fma(w, (float16)(xc[t]), SUM[chain + (t)]);
       DECODE(p, s)
+#undef ADD
 #undef EMIT
 #ifdef SCALE_LAST
       float16 scale = SCALE(p, s);
-      for (int t = 0; t < NT; t++) {
-        float16 total = part[t];
-        for (int c = 1; c < CHAINS; c++) {
-          total += part[c * NT + t];
-        }
-        sum[t] = fma(scale, total, sum[t]);
-      }
+#define ADD(t) sum[t] = fma(scale, TOTAL(part, t), sum[t]);
+      EACH(ADD)
+#undef ADD
 #endif
     }
   }
-  for (int t = 0; t < NT; t++) {
-    acc[t] = sum[t];
-    for (int c = 1; c < CHAINS; c++) {
-      acc[t] += sum[c * NT + t];
-    }
-  }
+#define STORE(t) acc[t] = TOTAL(sum, t);
+  EACH(STORE)
+#undef STORE
 }
 
 inline float16 activate(float16 g) {
