@@ -3,37 +3,44 @@ package org.gatun.backend.jvm;
 import org.gatun.tensor.DType;
 
 /**
- * One format's arithmetic on interleaved rows. A group is {@value Lanes#ROWS} rows, block after
- * block; within a block every field of the file's block is interleaved row by row, so that its size
- * is that of the file:
+ * One format's arithmetic on interleaved rows, in blocks as {@link BlockLayout} draws them.
  *
- * <pre>
- *   file, row r:        | d | q0 q1 q2 … |                       (field at byte f, 1 or 2 bytes wide)
- *   group:              | d of rows 0…15 | q0 of rows 0…15 | q1 of rows 0…15 | …      (field at byte 16 f)
- * </pre>
- *
- * A lane is a row: one activation is broadcast, sixteen weights are decoded and multiplied, and
- * there is no horizontal sum. {@link #dot} adds the products in the order of the columns, as the
- * tiles of {@link Gemm} do on what {@link #unpack} wrote: a row's result has the same bits in a
- * step of one row and of many.
+ * <p>A lane is a row: one activation is broadcast, sixteen weights are decoded and multiplied, and
+ * there is no horizontal sum. Several groups side by side keep several sums in flight. {@link #dot}
+ * adds the products in the order of the columns, as the tiles of {@link Gemm} do on what {@link
+ * #unpack} wrote: a row's result has the same bits in a step of one row and of many.
  */
 interface BlockKernel {
-  /** Scratch bytes that {@link #dot} and {@link #unpack} need. */
+  /** Scratch bytes: {@link #dot} and {@link #unpack} use the first half. */
   int SCRATCH = 4096;
 
+  /** Where in scratch the f32 of a block's d lie, behind the factors of two runs. */
+  int D = 4 * Runs.M;
+
+  /** The f32 of dmin or m. */
+  int DMIN = D + Runs.M;
+
+  /** The f32 of a run's scale. */
+  int SCALE = D + 2 * Runs.M;
+
+  /** The f32 of a run's min. */
+  int MIN = D + 3 * Runs.M;
+
   /**
-   * {@code y[0 … 15] += group · x}.
+   * {@code y += groups · x} for {@link Lanes#UNIT} rows.
    *
-   * @param group the group's first byte
+   * @param group the first group's first byte
+   * @param gs bytes from one group to the next; 0 takes the same group again
+   * @param bs bytes from a block to the next of the same group
    * @param blocks blocks per row
    * @param x activations, one f32 per column
-   * @param y sixteen f32
+   * @param y {@link Lanes#UNIT} f32
    * @param tmp {@link #SCRATCH} bytes
    */
-  void dot(long group, int blocks, long x, long y, long tmp);
+  void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp);
 
   /** Decodes to {@code out[column][16]} in f32. */
-  void unpack(long group, int blocks, long out, long tmp);
+  void unpack(long group, long bs, int blocks, long out, long tmp);
 
   /** The kernel of a weight format. */
   static BlockKernel of(DType dtype) {

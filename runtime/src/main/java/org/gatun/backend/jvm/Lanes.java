@@ -24,6 +24,15 @@ import org.gatun.attention.KvCodec;
  * no allocation per view. Callers own the bounds.
  */
 final class Lanes {
+  /**
+   * What an address is at most. {@code base & ADDRESS} plus an int index that is not negative is
+   * within {@link #ALL} for the compiler as well: no bounds check is left in the loop.
+   */
+  static final long ADDRESS = (1L << 56) - 1;
+
+  /** {@code i & INDEX} is an index that is plainly not negative. */
+  static final int INDEX = (1 << 24) - 1;
+
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -42,15 +51,22 @@ final class Lanes {
   /** Rows that a weight layout interleaves, whatever the width. */
   static final int ROWS = 16;
 
-  /** Whether a group of {@link #ROWS} rows takes more than one vector. */
-  static final boolean PAIR = N < ROWS;
+  /** Sums that a kernel for one activation row keeps in flight. */
+  static final int CHAINS = 4;
 
-  private static final VectorSpecies<Byte> B =
-      N == 16 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
-  private static final VectorSpecies<Short> S =
+  /** Rows of W that such a kernel takes at once: 64, 32 or 16. */
+  static final int UNIT = CHAINS * N;
+
+  /**
+   * As many bytes as there are lanes; with 128 bits twice as many, of which conversions take the
+   * first half.
+   */
+  static final VectorSpecies<Byte> B = N == 16 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+
+  /** As many shorts as there are lanes. */
+  static final VectorSpecies<Short> S =
       N == 16 ? ShortVector.SPECIES_256 : N == 8 ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
-  private static final IntVector BYTE_SHIFTS =
-      IntVector.fromArray(I, new int[] {0, 8, 16, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
+
   private static final IntVector IOTA = IntVector.zero(I).addIndex(1);
   private static final float F16_SCALE = 0x1p112f;
 
@@ -71,12 +87,20 @@ final class Lanes {
     return bits;
   }
 
+  /**
+   * Where chain {@code c} finds its rows: bytes from those of chain 0, in a field of {@code width}
+   * bytes, when groups are {@code gs} bytes apart.
+   */
+  static long chain(int c, long gs, int width) {
+    return c * N / ROWS * gs + c * N % ROWS * width;
+  }
+
   static FloatVector load(long at) {
-    return FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+    return FloatVector.fromMemorySegment(F, ALL, at & ADDRESS, LITTLE_ENDIAN);
   }
 
   static void store(FloatVector v, long at) {
-    v.intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+    v.intoMemorySegment(ALL, at & ADDRESS, LITTLE_ENDIAN);
   }
 
   static FloatVector zero() {
@@ -89,15 +113,15 @@ final class Lanes {
 
   /** One float in every lane. */
   static FloatVector splatAt(long at) {
-    return FloatVector.broadcast(F, ALL.get(F32, at));
+    return FloatVector.broadcast(F, ALL.get(F32, at & ADDRESS));
   }
 
   static float get(long at) {
-    return ALL.get(F32, at);
+    return ALL.get(F32, at & ADDRESS);
   }
 
   static void put(long at, float x) {
-    ALL.set(F32, at, x);
+    ALL.set(F32, at & ADDRESS, x);
   }
 
   /** Lanes {@code 0 … count − 1}. */
@@ -109,7 +133,7 @@ final class Lanes {
   static FloatVector load(long at, int count) {
     return count >= N
         ? load(at)
-        : FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN, first(count));
+        : FloatVector.fromMemorySegment(F, ALL, at & ADDRESS, LITTLE_ENDIAN, first(count));
   }
 
   /** Writes the first {@code count} lanes. */
@@ -117,7 +141,7 @@ final class Lanes {
     if (count >= N) {
       store(v, at);
     } else {
-      v.intoMemorySegment(ALL, at, LITTLE_ENDIAN, first(count));
+      v.intoMemorySegment(ALL, at & ADDRESS, LITTLE_ENDIAN, first(count));
     }
   }
 
@@ -139,33 +163,22 @@ final class Lanes {
 
   /** As many bytes as there are lanes, 0 … 255. */
   static IntVector u8(long at) {
-    if (N == 4) {
-      return IntVector.broadcast(I, ALL.get(I32, at))
-          .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
-          .and(0xFF);
-    }
     return (IntVector)
-        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN)
+        ByteVector.fromMemorySegment(B, ALL, at & ADDRESS, LITTLE_ENDIAN)
             .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
   }
 
   /** As many bytes as there are lanes, −128 … 127. */
   static IntVector s8(long at) {
-    if (N == 4) {
-      return IntVector.broadcast(I, ALL.get(I32, at))
-          .lanewise(VectorOperators.LSHR, BYTE_SHIFTS)
-          .lanewise(VectorOperators.LSHL, 24)
-          .lanewise(VectorOperators.ASHR, 24);
-    }
     return (IntVector)
-        ByteVector.fromMemorySegment(B, ALL, at, LITTLE_ENDIAN)
+        ByteVector.fromMemorySegment(B, ALL, at & ADDRESS, LITTLE_ENDIAN)
             .convertShape(VectorOperators.B2I, I, 0);
   }
 
   /** As many 16-bit words as there are lanes, 0 … 65535. */
   static IntVector u16(long at) {
     return (IntVector)
-        ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
+        ShortVector.fromMemorySegment(S, ALL, at & ADDRESS, LITTLE_ENDIAN)
             .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0);
   }
 

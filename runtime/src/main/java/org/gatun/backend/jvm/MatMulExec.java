@@ -3,7 +3,7 @@ package org.gatun.backend.jvm;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Step;
 
-/** x · Wᵀ (+ b) for several weights that share x: their groups of rows form one list of work. */
+/** x · Wᵀ (+ b) for several weights that share x: their units of rows form one list of work. */
 final class MatMulExec implements Exec {
   private final WorkerPool pool;
   private final Scratch scratch;
@@ -12,9 +12,9 @@ final class MatMulExec implements Exec {
   private final PackedWeight[] weights;
   private final long[] bias;
   private final long[] out;
-  private final int groups;
+  private final int units;
   private final int panels;
-  private final int groupsPerUnit;
+  private final int perTask;
   private final WorkerPool.Task vectorTask = this::vectorUnit;
   private final WorkerPool.Task matrixTask = this::matrixUnit;
   private int n;
@@ -42,48 +42,48 @@ final class MatMulExec implements Exec {
     this.weights = weights;
     this.bias = bias;
     this.out = out;
-    int g = 0;
+    int u = 0;
     int p = 0;
     for (PackedWeight w : weights) {
-      g += w.groups();
+      u += Product.units(w);
       p += Product.panels(w);
     }
-    groups = g;
+    units = u;
     panels = p;
-    groupsPerUnit = groupsPerUnit(g, pool.workers());
+    perTask = perTask(u, pool.workers());
     scratch.need(Product.scratch(maxRows, 1));
   }
 
-  /** Long enough units that claiming them costs nothing, short enough that threads end together. */
-  static int groupsPerUnit(int groups, int workers) {
-    return Math.clamp(groups / (workers * 8), 1, 64);
+  /** Long enough tasks that claiming them costs nothing, short enough that threads end together. */
+  static int perTask(int units, int workers) {
+    return Math.clamp(units / (workers * 8), 1, 16);
   }
 
   @Override
   public void run(Step step) {
     n = Math.toIntExact(rows.at(step.rows(), step.logitRows()));
     if (n == 1) {
-      pool.run(vectorTask, Math.ceilDiv(groups, groupsPerUnit));
+      pool.run(vectorTask, Math.ceilDiv(units, perTask));
     } else if (n > 1) {
       rowsPerUnit = Product.rowsPerUnit(n, panels, pool.workers());
       pool.run(matrixTask, panels * Math.ceilDiv(n, rowsPerUnit));
     }
   }
 
-  private void vectorUnit(int unit, int worker) {
+  private void vectorUnit(int task, int worker) {
     long s = scratch.of(worker);
     long y = Product.tile(s, 1, 0);
-    int end = Math.min(groups, (unit + 1) * groupsPerUnit);
+    int end = Math.min(units, (task + 1) * perTask);
     int part = 0;
     int first = 0;
-    for (int i = unit * groupsPerUnit; i < end; i++) {
-      while (i >= first + weights[part].groups()) {
-        first += weights[part++].groups();
+    for (int i = task * perTask; i < end; i++) {
+      while (i >= first + Product.units(weights[part])) {
+        first += Product.units(weights[part++]);
       }
       PackedWeight w = weights[part];
       Product.vector(w, i - first, x, y, s);
       Product.write(
-          y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
+          y, 0, 1, out[part], (int) w.rows(), Lanes.UNIT * (i - first), Lanes.UNIT, bias[part]);
     }
   }
 

@@ -1,9 +1,7 @@
 package org.gatun.backend.jvm;
 
-import static org.gatun.backend.jvm.Lanes.N;
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
-import jdk.incubator.vector.FloatVector;
 import org.gatun.tensor.DType;
 
 /**
@@ -14,45 +12,40 @@ final class NibbleKernel implements BlockKernel {
   private static final int COLS = 32;
 
   private final DType dtype;
-  private final long bytes;
+  private final int low;
 
   NibbleKernel(DType dtype) {
     this.dtype = dtype;
-    bytes = (long) dtype.blockBytes() * ROWS;
+    low = BlockLayout.of(dtype).lowAt();
   }
 
   @Override
-  public void dot(long group, int blocks, long x, long y, long tmp) {
+  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * bytes, x + 4L * COLS * b, y, tmp);
+      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, int blocks, long out, long tmp) {
+  public void unpack(long group, long bs, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * bytes, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
     }
   }
 
-  private void block(boolean dot, long w, long x, long out, long tmp) {
-    for (int s = 0; s < ROWS; s += N) {
-      FloatVector d = Lanes.f16(w + 2 * s);
-      if (dtype == DType.Q4_1) {
-        Runs.affine(d, Lanes.f16(w + 2 * ROWS + 2 * s), tmp + 4 * s);
-      } else if (dtype == DType.Q4_0) {
-        Runs.affine(d, d.mul(-8f), tmp + 4 * s);
-      } else {
-        Lanes.store(d, tmp + 4 * s);
-      }
-    }
+  private void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+    int vectors = Runs.vectors(dot);
+    Fields.f16(w, gs, vectors, tmp + D);
     if (dtype == DType.IQ4_NL) {
-      Runs.levels(dot, w + 2 * ROWS, 16, 0, tmp, x, out);
-      Runs.levels(dot, w + 2 * ROWS, 16, 4, tmp, x + 64, Runs.at(dot, out, 16));
-    } else {
-      long q = w + (dtype == DType.Q4_1 ? 4 : 2) * ROWS;
-      Runs.bits(dot, q, 16, 0, 15, tmp, x, out);
-      Runs.bits(dot, q, 16, 4, 15, tmp, x + 64, Runs.at(dot, out, 16));
+      Runs.levels(dot, w + low, gs, COLS, tmp + D, x, out);
+      return;
     }
+    if (dtype == DType.Q4_1) {
+      Fields.f16(w + 2 * ROWS, gs, vectors, tmp + DMIN);
+      Fields.affine(tmp + D, tmp + DMIN, 16, vectors, tmp);
+    } else {
+      Fields.centred(tmp + D, -8, 16, vectors, tmp);
+    }
+    Runs.plane(dot, w + low, gs, 1, COLS, 4, tmp, x, out);
   }
 }

@@ -16,6 +16,9 @@ final class Product {
   /** Output columns of a panel. */
   static final int WIDTH = PANEL * Lanes.ROWS;
 
+  /** Groups that one pass over an activation row takes. */
+  static final int GROUPS = Lanes.UNIT / Lanes.ROWS;
+
   /** Columns decoded at once: 128 KiB of panel with 512-bit vectors. */
   static final int DEPTH = 1024;
 
@@ -46,26 +49,62 @@ final class Product {
     return Math.ceilDiv(w.groups(), PANEL);
   }
 
-  /** {@code y[0 … 15] = } group {@code g} of W times one row. */
-  static void vector(PackedWeight w, int g, long x, long y, long scratch) {
-    Runs.clear(y);
-    w.kernel().dot(w.group(g), w.blocks(), x, y, scratch);
+  /** Units of a weight: what {@link #vector} takes at once. */
+  static int units(PackedWeight w) {
+    return Math.ceilDiv(w.groups(), GROUPS);
+  }
+
+  /**
+   * {@code y[0 … UNIT) = } rows {@code UNIT · unit …} of W times one row.
+   *
+   * @param y room for two units
+   */
+  static void vector(PackedWeight w, int unit, long x, long y, long scratch) {
+    int first = unit * GROUPS;
+    int left = w.groups() - first;
+    if (left >= GROUPS) {
+      rows(w, first, w.blockBytes(), x, y, scratch);
+      return;
+    }
+    for (int i = 0; i < left; i++) {
+      rows(w, first + i, 0, x, y + 4L * Lanes.ROWS * i, scratch);
+    }
+  }
+
+  /** Sums start anew where {@link #matrix} starts a new panel, for equal bits. */
+  private static void rows(PackedWeight w, int group, long gs, long x, long y, long scratch) {
+    int size = w.dtype().blockSize();
+    long bs = w.stride(group);
+    long more = scratch + BlockKernel.SCRATCH - 4L * Lanes.UNIT;
+    for (int k = 0; k < w.cols(); k += DEPTH) {
+      int depth = Math.min(DEPTH, w.cols() - k);
+      long sums = k == 0 ? y : more;
+      for (int i = 0; i < Lanes.UNIT; i += Lanes.N) {
+        Lanes.store(Lanes.zero(), sums + 4 * i);
+      }
+      w.kernel()
+          .dot(w.group(group) + k / size * bs, gs, bs, depth / size, x + 4L * k, sums, scratch);
+      for (int i = 0; k > 0 && i < Lanes.UNIT; i += Lanes.N) {
+        Lanes.store(Lanes.load(more + 4 * i).add(Lanes.load(y + 4 * i)), y + 4 * i);
+      }
+    }
   }
 
   /** {@code tile[n × WIDTH] = x[n × cols] · (panel p of W)ᵀ}. */
   static void matrix(PackedWeight w, int p, long x, int n, long tile, long scratch) {
     long stride = 4L * w.cols();
     int size = w.dtype().blockSize();
-    long blockBytes = (long) w.dtype().blockBytes() * Lanes.ROWS;
+    int first = PANEL * p;
+    long bs = w.stride(first);
     boolean second = PANEL == 2 && 2 * p + 1 < w.groups();
     long panel = scratch + BlockKernel.SCRATCH;
     long b2 = PANEL == 2 ? (second ? GROUP_PANEL : 0) : 4L * Lanes.N;
     for (int k = 0; k < w.cols(); k += DEPTH) {
       int depth = Math.min(DEPTH, w.cols() - k);
-      long at = k / size * blockBytes;
-      w.kernel().unpack(w.group((long) PANEL * p) + at, depth / size, panel, scratch);
+      long at = k / size * bs;
+      w.kernel().unpack(w.group(first) + at, bs, depth / size, panel, scratch);
       if (second) {
-        w.kernel().unpack(w.group(2L * p + 1) + at, depth / size, panel + GROUP_PANEL, scratch);
+        w.kernel().unpack(w.group(first + 1) + at, bs, depth / size, panel + GROUP_PANEL, scratch);
       }
       for (int strip = 0; strip < WIDTH; strip += 2 * Lanes.N) {
         Gemm.tiles(

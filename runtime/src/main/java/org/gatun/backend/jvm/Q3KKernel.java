@@ -1,58 +1,47 @@
 package org.gatun.backend.jvm;
 
-import static org.gatun.backend.jvm.Lanes.N;
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
+import org.gatun.tensor.DType;
 
-/**
- * Q3_K: 16 groups of 16, {@code w = d · (scale − 32) · (q − 4)}; bit 2 of q comes from a mask
- * plane.
- */
+/** Q3_K: 16 runs of 16, {@code w = d · (scale − 32) · (q − 4)}. */
 final class Q3KKernel implements BlockKernel {
-  private static final long BYTES = 110L * ROWS;
   private static final int COLS = 256;
+  private static final BlockLayout LAYOUT = BlockLayout.of(DType.Q3_K);
+  private static final int SCALES = LAYOUT.scalesAt();
+  private static final int LOW = LAYOUT.lowAt();
+  private static final int HIGH = LAYOUT.highAt();
 
   @Override
-  public void dot(long group, int blocks, long x, long y, long tmp) {
+  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * BYTES, x + 4L * COLS * b, y, tmp);
+      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, int blocks, long out, long tmp) {
+  public void unpack(long group, long bs, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * BYTES, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
     }
   }
 
-  private static void block(boolean dot, long w, long x, long out, long tmp) {
-    for (int g = 0; g < 16; g++) {
-      scales(w, g, tmp);
-      long half = ROWS * 16 * (g & 1);
-      long q = w + ROWS * (32 + 32 * (g >> 3)) + half;
-      int shift = 2 * (g >> 1 & 3);
-      Runs.planes(
-          dot, q, 16, shift, 3, w + half, g >> 1, 1, 2, tmp, x + 64 * g, Runs.at(dot, out, 16 * g));
+  private static void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+    int vectors = Runs.vectors(dot);
+    Fields.f16(w, gs, vectors, tmp + D);
+    for (int g = 0; g < 16; g += 2) {
+      scales(w + SCALES, gs, g, vectors, tmp, tmp);
+      scales(w + SCALES, gs, g + 1, vectors, tmp + 2 * Runs.M, tmp);
+      long q = w + LOW + ROWS * 4 * g;
+      long h = w + HIGH + ROWS * 2 * g;
+      Runs.planes(dot, q, gs, 2, 16, 2, h, 1, tmp, x + 64 * g, Runs.at(dot, out, 16 * g));
     }
   }
 
-  private static void scales(long w, int g, long tmp) {
-    for (int s = 0; s < ROWS; s += N) {
-      IntVector low =
-          Lanes.u8(w + ROWS * (96 + (g & 7)) + s)
-              .lanewise(VectorOperators.LSHR, g < 8 ? 0 : 4)
-              .and(15);
-      IntVector high =
-          Lanes.u8(w + ROWS * (104 + (g & 3)) + s)
-              .lanewise(VectorOperators.LSHR, 2 * (g >> 2))
-              .and(3);
-      IntVector scale = low.or(high.lanewise(VectorOperators.LSHL, 4)).sub(32);
-      FloatVector d = Lanes.f16(w + 108 * ROWS + 2 * s).mul(Lanes.toFloat(scale));
-      Runs.affine(d, d.mul(-4f), tmp + 4 * s);
-    }
+  private static void scales(long from, long gs, int g, int vectors, long sm, long tmp) {
+    long low = from + ROWS * (g & 7);
+    long high = from + ROWS * (8 + (g & 3));
+    Fields.six(low, g < 8 ? 0 : 4, high, 2 * (g >> 2), 32, gs, vectors, tmp + SCALE);
+    Fields.centred(tmp + D, tmp + SCALE, -4, 8, vectors, sm);
   }
 }

@@ -1,32 +1,35 @@
 package org.gatun.backend.jvm;
 
-import static org.gatun.backend.jvm.Lanes.N;
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
-/** Q5_1: {@code w = d · q + m}; bit 4 of q comes from a mask of 32 bits. */
+import org.gatun.tensor.DType;
+
+/** Q5_1: {@code w = d · q + m}. */
 final class Q51Kernel implements BlockKernel {
-  private static final long BYTES = 24L * ROWS;
   private static final int COLS = 32;
+  private static final BlockLayout LAYOUT = BlockLayout.of(DType.Q5_1);
+  private static final int LOW = LAYOUT.lowAt();
+  private static final int HIGH = LAYOUT.highAt();
 
   @Override
-  public void dot(long group, int blocks, long x, long y, long tmp) {
+  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * BYTES, x + 4L * COLS * b, y, tmp);
+      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, int blocks, long out, long tmp) {
+  public void unpack(long group, long bs, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * BYTES, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
     }
   }
 
-  private static void block(boolean dot, long w, long x, long out, long tmp) {
-    for (int s = 0; s < ROWS; s += N) {
-      Runs.affine(Lanes.f16(w + 2 * s), Lanes.f16(w + 2 * ROWS + 2 * s), tmp + 4 * s);
-    }
-    Runs.fifthOf8(dot, w + 8 * ROWS, 0, w + 4 * ROWS, tmp, x, out);
-    Runs.fifthOf8(dot, w + 8 * ROWS, 4, w + 6 * ROWS, tmp, x + 64, Runs.at(dot, out, 16));
+  private static void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+    int vectors = Runs.vectors(dot);
+    Fields.f16(w, gs, vectors, tmp + D);
+    Fields.f16(w + 2 * ROWS, gs, vectors, tmp + DMIN);
+    Fields.affine(tmp + D, tmp + DMIN, 32, vectors, tmp);
+    Runs.planes(dot, w + LOW, gs, 1, 32, 4, w + HIGH, 1, tmp, x, out);
   }
 }

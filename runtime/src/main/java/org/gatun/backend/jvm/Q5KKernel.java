@@ -2,42 +2,39 @@ package org.gatun.backend.jvm;
 
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
-/** Q5_K: Q4_K with bit 4 of q from a mask plane. */
+import org.gatun.tensor.DType;
+
+/** Q5_K: Q4_K with a fifth bit. */
 final class Q5KKernel implements BlockKernel {
-  private static final long BYTES = 176L * ROWS;
   private static final int COLS = 256;
+  private static final BlockLayout LAYOUT = BlockLayout.of(DType.Q5_K);
+  private static final int SCALES = LAYOUT.scalesAt();
+  private static final int LOW = LAYOUT.lowAt();
+  private static final int HIGH = LAYOUT.highAt();
 
   @Override
-  public void dot(long group, int blocks, long x, long y, long tmp) {
+  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * BYTES, x + 4L * COLS * b, y, tmp);
+      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, int blocks, long out, long tmp) {
+  public void unpack(long group, long bs, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * BYTES, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
     }
   }
 
-  private static void block(boolean dot, long w, long x, long out, long tmp) {
+  private static void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+    int vectors = Runs.vectors(dot);
+    Fields.f16(w, gs, vectors, tmp + D);
+    Fields.f16(w + 2 * ROWS, gs, vectors, tmp + DMIN);
     for (int g = 0; g < 8; g++) {
-      SixBits.scales(w, g, tmp);
-      long q = w + ROWS * (48 + 32 * (g >> 1));
-      Runs.planes(
-          dot,
-          q,
-          32,
-          4 * (g & 1),
-          15,
-          w + 16 * ROWS,
-          g,
-          1,
-          4,
-          tmp,
-          x + 128 * g,
-          Runs.at(dot, out, 32 * g));
+      SixBits.scales(w + SCALES, gs, g, 32, vectors, tmp);
+      long q = w + LOW + ROWS * 16 * g;
+      long h = w + HIGH + ROWS * 4 * g;
+      Runs.planes(dot, q, gs, 1, 32, 4, h, 1, tmp, x + 128 * g, Runs.at(dot, out, 32 * g));
     }
   }
 }

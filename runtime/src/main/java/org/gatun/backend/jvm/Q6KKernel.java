@@ -1,60 +1,45 @@
 package org.gatun.backend.jvm;
 
-import static org.gatun.backend.jvm.Lanes.N;
 import static org.gatun.backend.jvm.Lanes.ROWS;
 
-import jdk.incubator.vector.FloatVector;
+import org.gatun.tensor.DType;
 
-/**
- * Q6_K: 16 groups of 16, {@code w = d · scale · (q − 32)}; bits 4 and 5 of q come from a second
- * plane.
- */
+/** Q6_K: 16 runs of 16, {@code w = d · scale · (q − 32)}. */
 final class Q6KKernel implements BlockKernel {
-  private static final long BYTES = 210L * ROWS;
   private static final int COLS = 256;
+  private static final BlockLayout LAYOUT = BlockLayout.of(DType.Q6_K);
+  private static final int SCALES = LAYOUT.scalesAt();
+  private static final int LOW = LAYOUT.lowAt();
+  private static final int HIGH = LAYOUT.highAt();
 
   @Override
-  public void dot(long group, int blocks, long x, long y, long tmp) {
+  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * BYTES, x + 4L * COLS * b, y, tmp);
+      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, int blocks, long out, long tmp) {
+  public void unpack(long group, long bs, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * BYTES, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
     }
   }
 
-  private static void block(boolean dot, long w, long x, long out, long tmp) {
-    for (int g = 0; g < 16; g++) {
-      scales(w, g, tmp);
-      int k = g >> 1 & 3;
-      int l = 16 * (g & 1);
-      long low = w + ROWS * (64 * (g >> 3) + 32 * (k & 1) + l);
-      long high = w + ROWS * (128 + 32 * (g >> 3) + l);
-      Runs.planes(
-          dot,
-          low,
-          16,
-          4 * (k >> 1),
-          15,
-          high,
-          2 * k,
-          3,
-          4,
-          tmp,
-          x + 64 * g,
-          Runs.at(dot, out, 16 * g));
+  private static void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+    int vectors = Runs.vectors(dot);
+    Fields.f16(w, gs, vectors, tmp + D);
+    for (int g = 0; g < 16; g += 2) {
+      scales(w + SCALES + ROWS * g, gs, vectors, tmp, tmp);
+      scales(w + SCALES + ROWS * (g + 1), gs, vectors, tmp + 2 * Runs.M, tmp);
+      long q = w + LOW + ROWS * 8 * g;
+      long h = w + HIGH + ROWS * 4 * g;
+      Runs.planes(dot, q, gs, 2, 16, 4, h, 2, tmp, x + 64 * g, Runs.at(dot, out, 16 * g));
     }
   }
 
-  private static void scales(long w, int g, long tmp) {
-    for (int s = 0; s < ROWS; s += N) {
-      FloatVector d =
-          Lanes.f16(w + 208 * ROWS + 2 * s).mul(Lanes.toFloat(Lanes.s8(w + ROWS * (192 + g) + s)));
-      Runs.affine(d, d.mul(-32f), tmp + 4 * s);
-    }
+  private static void scales(long from, long gs, int vectors, long sm, long tmp) {
+    Fields.signed(from, gs, vectors, tmp + SCALE);
+    Fields.centred(tmp + D, tmp + SCALE, -32, 64, vectors, sm);
   }
 }

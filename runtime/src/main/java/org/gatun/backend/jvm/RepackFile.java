@@ -21,7 +21,7 @@ import org.gatun.backend.CompileOptions;
 import org.gatun.tensor.Tensor;
 
 /**
- * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.rows16}: pages that the
+ * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.rows64}: pages that the
  * system may drop and share.
  *
  * <pre>
@@ -34,7 +34,7 @@ import org.gatun.tensor.Tensor;
  * folder or room on its disk, memory serves.
  */
 final class RepackFile {
-  private static final long MAGIC = 0x36317357_6e757461L;
+  private static final long MAGIC = 0x34367357_6e757461L;
   private static final int HEADER = 4096;
   private static final int CHUNKS_AT = 32;
   private static final int MOST_CHUNKS = 1000;
@@ -88,7 +88,7 @@ final class RepackFile {
   private long cached(Path dir, String key, Arena arena) throws IOException {
     Files.createDirectories(dir);
     Path file =
-        dir.resolve("%s-%016x.rows16".formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout));
+        dir.resolve("%s-%016x.rows64".formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout));
     long found = open(file, arena);
     if (found != 0) {
       return found;

@@ -82,14 +82,14 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
     synchronized (pool) {
       for (int i = 0; i < offsets.length; i++) {
         Tensor t = tensors.get(i);
-        long to = base + offsets[i];
-        long group = PackedWeight.ROWS * t.rowBytes();
-        int groups = Math.toIntExact(Math.ceilDiv(t.rows(), (long) PackedWeight.ROWS));
-        int per = Math.max(1, (int) ((1 << 20) / group));
+        PackedWeight w =
+            new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), base + offsets[i]);
+        int groups = w.groups();
+        int per = Math.max(1, (int) ((1 << 20) / (PackedWeight.ROWS * t.rowBytes())));
         pool.run(
             (unit, worker) -> {
               for (long g = (long) unit * per; g < Math.min(groups, (unit + 1L) * per); g++) {
-                PackedWeight.pack(t, g, to + g * group);
+                w.pack(t, g);
               }
             },
             Math.ceilDiv(groups, per));

@@ -128,6 +128,43 @@ class JvmProgramTest {
     }
   }
 
+  /** Wider than a panel, with whole units of rows and some left over. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"F32", "BF16", "Q4_1", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q5_K", "Q6_K"})
+  void bitsOfAWideProductDoNotDependOnTheStep(DType t) {
+    RandomTensors weights = new RandomTensors(8);
+    GraphBuilder g = new GraphBuilder("wide");
+    int cols = Product.DEPTH + 256;
+    Value x = g.input("x", DType.F32, Dim.TOKENS, cols);
+    g.kvLayer(0, 1, 64);
+    g.output("y", g.one("o", MatMul.PLAIN, x, g.weight(weights.add("o", t, 100, cols))));
+    float[] rows = weights.activations(3 * cols);
+    try (Backend b = backend();
+        Program p = b.compile(g.build(), weights, options(null, KvCodec.F16));
+        KvSequence kv = p.kv().sequence()) {
+      MemorySegment three = MemorySegment.ofArray(rows);
+      int[] together = product(p, kv, three, 3);
+      for (int i = 0; i < 3; i++) {
+        assertThat(product(p, kv, three.asSlice(4L * i * cols, 4L * cols), 1))
+            .as("row %d", i)
+            .containsExactly(java.util.Arrays.copyOfRange(together, 100 * i, 100 * i + 100));
+      }
+    }
+  }
+
+  private static int[] product(Program p, KvSequence kv, MemorySegment x, int rows) {
+    try (Step step = p.newStep()) {
+      step.clear();
+      step.add(kv, new int[rows], Sampling.GREEDY);
+      p.input("x", x);
+      p.run(step);
+      step.commit();
+      return p.output("y").toArray(ValueLayout.JAVA_INT);
+    }
+  }
+
   @Test
   void int8KeysAndValuesAreCloseToF32() {
     RandomTensors weights = new RandomTensors(9);
@@ -159,7 +196,7 @@ class JvmProgramTest {
     int[] first = once(g, weights, x, dir);
     Path file;
     try (var files = Files.list(dir.resolve("repack"))) {
-      file = files.filter(f -> f.toString().endsWith(".rows16")).findFirst().orElseThrow();
+      file = files.filter(f -> f.toString().endsWith(".rows64")).findFirst().orElseThrow();
     }
     assertThat(file.getFileName().toString()).startsWith("test-key");
     Object written = Files.getLastModifiedTime(file);

@@ -15,7 +15,7 @@ import org.gatun.tensor.Tensor;
 public final class KernelBench {
   private static final int COLS = 1024;
   private static final int ROWS = 1024;
-  private static final long SPAN = 512L << 20;
+  private static final long SPAN = Long.getLong("mib", 512) << 20;
   private static final int THREADS = Integer.getInteger("threads", 2);
 
   private KernelBench() {}
@@ -93,7 +93,7 @@ public final class KernelBench {
       scratch.allocate(arena);
       double best = 0;
       try (var step = new org.gatun.graph.Step(new org.gatun.graph.StepLimits(1, 1, 1, 1))) {
-        for (int round = 0; round < 8; round++) {
+        for (int round = 0; round < Integer.getInteger("rounds", 8); round++) {
           long start = System.nanoTime();
           for (MatMulExec e : execs) {
             e.run(step);
@@ -141,14 +141,14 @@ public final class KernelBench {
     PackedWeight[] all = new PackedWeight[copies];
     for (int i = 0; i < copies; i++) {
       long at = base + i * bytes;
+      all[i] = new PackedWeight("w", w.dtype(), ROWS, COLS, at);
       if (i == 0) {
         for (long g = 0; g < ROWS / PackedWeight.ROWS; g++) {
-          PackedWeight.pack(w, g, at + g * PackedWeight.ROWS * w.rowBytes());
+          all[0].pack(w, g);
         }
       } else {
         java.lang.foreign.MemorySegment.copy(Lanes.ALL, base, Lanes.ALL, at, bytes);
       }
-      all[i] = new PackedWeight("w", w.dtype(), ROWS, COLS, at);
     }
     return all;
   }
