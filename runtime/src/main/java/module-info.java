@@ -28,6 +28,7 @@ module org.gatun.runtime {
   exports org.gatun.backend.reference;
   exports org.gatun.backend.suite;
   exports org.gatun.parallel;
+  exports org.gatun.prefix;
 
   opens org.gatun.cli to
       info.picocli;

@@ -46,30 +46,41 @@ public final class PlantedPrefix {
       float spread,
       SplittableRandom random) {
     Clustering[] heads = new Clustering[shape.kvHeads()];
-    double[][][] keys = new double[shape.kvHeads()][tokens][];
-    double[][][] values = new double[shape.kvHeads()][tokens][];
+    int dim = shape.headDim();
+    double[][][] centres = new double[shape.kvHeads()][fine][];
+    int[][] clusterOf = new int[shape.kvHeads()][tokens];
     for (int h = 0; h < heads.length; h++) {
       int[] starts = cut(tokens, fine, random);
       int[] children = coarse == 0 ? new int[1] : cut(fine, coarse, random);
       int[] order = new int[tokens];
-      double[] parent = vector(shape.headDim(), 1, random);
-      int a = 0;
-      for (int i = 0; i < fine; i++) {
+      double[] parent = new double[dim];
+      for (int i = 0, a = -1; i < fine; i++) {
         if (coarse > 0 && i == children[a + 1]) {
           a++;
-          parent = vector(shape.headDim(), 1, random);
+          parent = vector(dim, 1, random);
         }
-        double[] centre = add(parent, vector(shape.headDim(), coarse > 0 ? 0.5f : 1, random));
+        centres[h][i] = add(parent, vector(dim, coarse > 0 ? 0.5f : 1, random));
         for (int t = starts[i]; t < starts[i + 1]; t++) {
-          keys[h][t] = add(centre, vector(shape.headDim(), spread, random));
-          KvCodec.F16.round(keys[h][t], 0, shape.headDim());
-          values[h][t] = vector(shape.headDim(), 1, random);
+          clusterOf[h][t] = i;
           order[t] = t;
         }
       }
       heads[h] = new Clustering(order, starts, children);
     }
-    return PrefixLayers.pack(shape, codec, heads, keys, values, Arena.ofAuto());
+    long seed = random.nextLong();
+    return PrefixLayers.pack(
+        shape,
+        codec,
+        heads,
+        (key, h, t, dst) -> {
+          SplittableRandom own =
+              new SplittableRandom(seed + ((long) h * tokens + t) * 2 + (key ? 1 : 0));
+          double[] x = vector(dim, key ? spread : 1, own);
+          x = key ? add(centres[h][clusterOf[h][t]], x) : x;
+          System.arraycopy(x, 0, dst, 0, dim);
+          KvCodec.F16.round(dst, 0, dim);
+        },
+        Arena.ofAuto());
   }
 
   private static int[] cut(int total, int parts, SplittableRandom random) {

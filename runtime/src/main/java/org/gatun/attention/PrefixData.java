@@ -52,6 +52,24 @@ public record PrefixData(int tokens, List<Layer> layers) {
       MemorySegment children,
       MemorySegment order) {
 
+    /** The same content under another layer number. */
+    public Layer withNumber(int number) {
+      return new Layer(
+          new KvLayer(number, shape.kvHeads(), shape.headDim()),
+          codec,
+          fine,
+          coarse,
+          keys,
+          values,
+          keyScales,
+          valueScales,
+          centroids,
+          starts,
+          coarseCentroids,
+          children,
+          order);
+    }
+
     /** First token of fine cluster {@code i}; of {@code fine} the number of tokens. */
     public int start(int head, int i) {
       return starts.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, head * (fine + 1L) + i);

@@ -8,24 +8,25 @@ import java.lang.foreign.ValueLayout;
 public final class PrefixLayers {
   private PrefixLayers() {}
 
+  /** Keys and values of a layer, in cluster order. */
+  @FunctionalInterface
+  public interface Rows {
+    /** Puts the key (or value) that stands at this place into {@code dst}. */
+    void read(boolean key, int head, int place, double[] dst);
+  }
+
   /**
    * One layer; centroids are the means of the keys as stored, coarse ones of all keys below them.
    *
    * @param heads clusters of each head; all heads have the same numbers of them
-   * @param keys by head and place: {@code headDim} elements, in cluster order
-   * @param values by head and place
+   * @param rows gives keys and values in cluster order
    */
   public static PrefixData.Layer pack(
-      KvLayer shape,
-      KvCodec codec,
-      Clustering[] heads,
-      double[][][] keys,
-      double[][][] values,
-      Arena arena) {
-    int tokens = keys[0].length;
+      KvLayer shape, KvCodec codec, Clustering[] heads, Rows rows, Arena arena) {
+    int tokens = heads[0].order().length;
     int fine = heads[0].fine();
     int coarse = heads[0].coarse();
-    long rows = (long) shape.kvHeads() * tokens;
+    long all = (long) shape.kvHeads() * tokens;
     boolean scaled = codec == KvCodec.INT8;
     long d = shape.headDim();
     PrefixData.Layer l =
@@ -34,31 +35,34 @@ public final class PrefixLayers {
             codec,
             fine,
             coarse,
-            arena.allocate(rows * d * codec.elementBytes(), 64),
-            arena.allocate(rows * d * codec.elementBytes(), 64),
-            scaled ? arena.allocate(4 * rows, 64) : MemorySegment.NULL,
-            scaled ? arena.allocate(4 * rows, 64) : MemorySegment.NULL,
+            arena.allocate(all * d * codec.elementBytes(), 64),
+            arena.allocate(all * d * codec.elementBytes(), 64),
+            scaled ? arena.allocate(4 * all, 64) : MemorySegment.NULL,
+            scaled ? arena.allocate(4 * all, 64) : MemorySegment.NULL,
             arena.allocate(2L * shape.kvHeads() * fine * d, 64),
             arena.allocate(4L * shape.kvHeads() * (fine + 1), 64),
             coarse > 0 ? arena.allocate(2L * shape.kvHeads() * coarse * d, 64) : MemorySegment.NULL,
             coarse > 0
                 ? arena.allocate(4L * shape.kvHeads() * (coarse + 1), 64)
                 : MemorySegment.NULL,
-            arena.allocate(4 * rows, 64));
+            arena.allocate(4 * all, 64));
     for (int h = 0; h < shape.kvHeads(); h++) {
-      head(l, h, heads[h], keys[h], values[h]);
+      head(l, h, heads[h], rows);
     }
     return l;
   }
 
-  private static void head(
-      PrefixData.Layer l, int h, Clustering c, double[][] keys, double[][] values) {
+  private static void head(PrefixData.Layer l, int h, Clustering c, Rows rows) {
+    int tokens = c.order().length;
+    double[] x = new double[l.shape().headDim()];
     int d = l.shape().headDim();
-    long first = (long) h * keys.length;
-    for (int t = 0; t < keys.length; t++) {
+    long first = (long) h * tokens;
+    for (int t = 0; t < tokens; t++) {
       long row = first + t;
-      float ks = l.codec().write(keys[t], 0, d, l.keys(), row * d);
-      float vs = l.codec().write(values[t], 0, d, l.values(), row * d);
+      rows.read(true, h, t, x);
+      float ks = l.codec().write(x, 0, d, l.keys(), row * d);
+      rows.read(false, h, t, x);
+      float vs = l.codec().write(x, 0, d, l.values(), row * d);
       if (l.codec() == KvCodec.INT8) {
         l.keyScales().setAtIndex(ValueLayout.JAVA_FLOAT, row, ks);
         l.valueScales().setAtIndex(ValueLayout.JAVA_FLOAT, row, vs);
@@ -69,14 +73,7 @@ public final class PrefixLayers {
       l.starts().setAtIndex(ValueLayout.JAVA_INT, h * (c.fine() + 1L) + i, c.starts()[i]);
     }
     for (int i = 0; i < c.fine(); i++) {
-      mean(
-          l,
-          h,
-          keys.length,
-          c.starts()[i],
-          c.starts()[i + 1],
-          l.centroids(),
-          h * (long) c.fine() + i);
+      mean(l, h, tokens, c.starts()[i], c.starts()[i + 1], l.centroids(), h * (long) c.fine() + i);
     }
     for (int a = 0; a <= c.coarse() && c.coarse() > 0; a++) {
       l.children().setAtIndex(ValueLayout.JAVA_INT, h * (c.coarse() + 1L) + a, c.children()[a]);
@@ -84,7 +81,7 @@ public final class PrefixLayers {
     for (int a = 0; a < c.coarse(); a++) {
       int from = c.starts()[c.children()[a]];
       int to = c.starts()[c.children()[a + 1]];
-      mean(l, h, keys.length, from, to, l.coarseCentroids(), h * (long) c.coarse() + a);
+      mean(l, h, tokens, from, to, l.coarseCentroids(), h * (long) c.coarse() + a);
     }
   }
 

@@ -71,7 +71,7 @@ final class BenchCommand implements Callable<Integer> {
     double[] prefill = new double[rounds];
     double[] decode = new double[rounds];
     try (Engine engine = engineFlags.load(1, Math.max(512, Math.min(promptTokens, 2048)), profile);
-        Session session = engine.session()) {
+        Session session = engineFlags.session(engine)) {
       SplittableRandom random = new SplittableRandom(1);
       int[] prompt = random.ints(promptTokens, 0, engine.vocabulary()).toArray();
       for (int r = -warmup; r < rounds; r++) {

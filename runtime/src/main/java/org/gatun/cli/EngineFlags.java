@@ -5,6 +5,8 @@ import org.gatun.attention.KvCodec;
 import org.gatun.backend.Progress;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
+import org.gatun.generate.Session;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The flags of every command that loads a model. */
@@ -74,6 +76,13 @@ final class EngineFlags {
       defaultValue = "${env:GATUN_COMM:-auto}")
   String communicator = "auto";
 
+  @Mixin AttentionFlags attention = new AttentionFlags();
+
+  /** A session, behind the prefix if there is one. */
+  Session session(Engine engine) {
+    return attention.session(engine);
+  }
+
   /** Loads the model for this many sessions. */
   Engine load(int sessions, int chunk, boolean profile) {
     if (threads < 0 || threads > MAX_THREADS) {
@@ -99,6 +108,10 @@ final class EngineFlags {
               .withReports(
                   RankGroup.isSilent() ? Progress.NONE : bar,
                   line -> System.err.println("gatun: " + line));
+      options = attention.apply(options);
+      if (ranks > 1 && options.prefixes().count() > 0) {
+        throw new UsageException("--prefix does not go with --tp yet");
+      }
       if (RankGroup.isInProcess(ranks, backend)) {
         options = options.withThreadRanks(ranks);
       } else if (ranks > 1) {

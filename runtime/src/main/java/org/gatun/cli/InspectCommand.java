@@ -1,6 +1,12 @@
 package org.gatun.cli;
 
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.reflect.Array;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -10,8 +16,13 @@ import org.gatun.graph.StepLimits;
 import org.gatun.graph.Value;
 import org.gatun.graph.pass.Passes;
 import org.gatun.model.Model;
+import org.gatun.prefix.KeptMap;
+import org.gatun.prefix.PrefixBuilder;
+import org.gatun.prefix.PrefixFile;
+import org.gatun.prefix.StoredPrefix;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -39,8 +50,30 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--memory", description = "Where activations lie, for a step of 512 rows.")
   private boolean memory;
 
+  @Option(
+      names = "--attention",
+      paramLabel = "PREFIX",
+      description =
+          "Draw what each layer and head of a prefix file keeps over the document (see -o, --sparsity).")
+  private @Nullable Path attention;
+
+  @Option(
+      names = "--sparsity",
+      description = "Of the drawing (default: ${DEFAULT-VALUE}).",
+      defaultValue = "0.9")
+  private double sparsity;
+
+  @Option(
+      names = {"-o", "--output"},
+      description = "Where the drawing goes: a .svg or .png file (default: ${DEFAULT-VALUE}).",
+      defaultValue = "attention.svg")
+  private Path output = Path.of("attention.svg");
+
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
+    if (attention != null) {
+      return draw(attention);
+    }
     try (ProgressBar bar = new ProgressBar();
         Model m = Model.open(ModelPaths.resolve(model, bar))) {
       boolean all = !(metadata || tensors || graph || memory);
@@ -64,6 +97,35 @@ final class InspectCommand implements Callable<Integer> {
       if (memory) {
         plan(g);
       }
+    }
+    return 0;
+  }
+
+  private int draw(Path file) throws IOException {
+    boolean svg = output.toString().endsWith(".svg");
+    if (!svg && !output.toString().endsWith(".png")) {
+      throw new UsageException("-o " + output + ": a drawing is an .svg or a .png file");
+    }
+    if (!(sparsity >= 0 && sparsity < 1)) {
+      throw new UsageException("--sparsity is 0 or more and below 1");
+    }
+    StoredPrefix p = PrefixFile.open(file, Arena.ofAuto());
+    KeptMap map = KeptMap.of(p, 2, sparsity, 100);
+    List<String> labels = new ArrayList<>();
+    for (int r = 0; r < map.share().length; r++) {
+      labels.add(
+          "layer %d, KV head %d: %.1f %%"
+              .formatted(map.layers()[r], map.heads()[r], 100 * map.kept()[r]));
+      System.out.println(labels.getLast() + " of the keys");
+    }
+    String title =
+        "Keys read by the last %d tokens over the %d before, squeezed at %.0f %%"
+            .formatted(PrefixBuilder.WINDOW, p.data().tokens(), 100 * sparsity);
+    HeatMap heat = new HeatMap(title, labels, map.share());
+    if (svg) {
+      Files.writeString(output, heat.svg());
+    } else {
+      Files.write(output, heat.png());
     }
     return 0;
   }

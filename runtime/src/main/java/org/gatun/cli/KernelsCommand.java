@@ -25,9 +25,13 @@ import picocli.CommandLine.Option;
 /** {@code gatun kernels}: holds every kernel of every backend to the float64 definitions. */
 @Command(
     name = "kernels",
-    description = "Test kernels against the float64 definitions.",
+    description = "Test kernels against the float64 definitions, or measure them.",
     mixinStandardHelpOptions = true,
-    subcommands = {KernelsCommand.Test.class, KernelsCommand.ListCases.class})
+    subcommands = {
+      KernelsCommand.Test.class,
+      KernelsCommand.ListCases.class,
+      AttentionBenchCommand.class
+    })
 final class KernelsCommand implements Runnable {
   /** A tier of the suite. */
   enum Tier {

@@ -11,6 +11,7 @@ import org.gatun.graph.GraphException;
 import org.gatun.model.ModelFormatException;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.launch.RankGuard;
+import org.gatun.prefix.PrefixFormatException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -26,6 +27,7 @@ import picocli.CommandLine.ScopeType;
       RunCommand.class,
       BenchCommand.class,
       PerplexityCommand.class,
+      PrefixCommand.class,
       TokenizeCommand.class,
       InspectCommand.class,
       DevicesCommand.class,
@@ -112,6 +114,7 @@ public final class Main implements Runnable {
             || e instanceof KvFullException
             || e instanceof CommunicatorException
             || e instanceof GraphException
+            || e instanceof PrefixFormatException
             || e instanceof java.io.IOException;
     return expected
         ? oneLine(e)

@@ -36,7 +36,10 @@ final class PerplexityCommand implements Callable<Integer> {
     }
     String text = Files.readString(file);
     try (Engine engine = engineFlags.load();
-        Session session = engine.session()) {
+        Session session = engineFlags.session(engine)) {
+      if (session.length() > 0) {
+        return behindPrefix(engine, session, text);
+      }
       int[] ids = engine.tokenizer().encode(text, true, false);
       int bos = engine.tokenizer().bos();
       double[] nll = {0};
@@ -71,6 +74,23 @@ final class PerplexityCommand implements Callable<Integer> {
       System.out.printf("perplexity %.4f over %d tokens%n", Math.exp(nll[0] / scored), scored);
       return 0;
     }
+  }
+
+  /** The text goes on behind the prefix: one window, all of it scored but the first token. */
+  private static int behindPrefix(Engine engine, Session session, String text) {
+    int[] all = engine.tokenizer().encode(text, false, false);
+    int[] ids = Arrays.copyOf(all, Math.min(all.length, engine.context() / 2));
+    double[] nll = {0};
+    session.score(
+        ids,
+        (i, logits) -> {
+          if (i + 1 < ids.length) {
+            nll[0] += loss(logits, ids[i + 1]);
+          }
+        });
+    System.out.printf(
+        "perplexity %.4f over %d tokens%n", Math.exp(nll[0] / (ids.length - 1)), ids.length - 1);
+    return 0;
   }
 
   /** −ln softmax(logits)[id], summed in double. */

@@ -137,7 +137,7 @@ final class RunCommand implements Callable<Integer> {
     Interrupts.install();
     long start = System.nanoTime();
     try (Engine engine = engineFlags.load(1, 512, profile);
-        Session session = engine.session()) {
+        Session session = engineFlags.session(engine)) {
       if (stats) {
         System.err.printf(
             "gatun: %s, loaded in %.2f s%n", engine.device(), (System.nanoTime() - start) / 1e9);
@@ -205,9 +205,7 @@ final class RunCommand implements Callable<Integer> {
           g = session.chat(messages, request, this::print, cancel);
           messages.add(message("assistant", g.text()));
         } else {
-          g =
-              session.generate(
-                  engine.tokenizer().encode(text, true, false), request, this::print, cancel);
+          g = session.generate(session.encode(text), request, this::print, cancel);
         }
       } finally {
         Interrupts.release();

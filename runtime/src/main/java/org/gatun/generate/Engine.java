@@ -4,9 +4,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
-import org.gatun.attention.PrefixLimits;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.BackendOptions;
@@ -21,10 +21,13 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Op;
 import org.gatun.graph.op.Sample;
 import org.gatun.graph.pass.Passes;
+import org.gatun.graph.pass.PlanAttention;
 import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
 import org.gatun.parallel.Communicator;
+import org.gatun.prefix.PrefixFormatException;
+import org.gatun.prefix.StoredPrefix;
 import org.gatun.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 
@@ -194,7 +197,8 @@ public final class Engine implements AutoCloseable {
         group == null
             ? TensorParallel.shard(model.graph(), 0, 1)
             : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
-    Graph graph = withSampling(Passes.optimize(part.graph()));
+    Graph graph =
+        PlanAttention.apply(withSampling(Passes.optimize(part.graph())), options.attention());
     MemoryCheck.require(model, graph, limits, options);
     CompileOptions compile =
         new CompileOptions(
@@ -206,7 +210,7 @@ public final class Engine implements AutoCloseable {
             options.profile(),
             false,
             options.progress(),
-            PrefixLimits.NONE,
+            options.prefixes(),
             group);
     Backend backend = p.open(device);
     try {
@@ -250,7 +254,42 @@ public final class Engine implements AutoCloseable {
 
   /** A new, empty session. */
   public Session session() {
-    return new Session(this, program.kv().sequence());
+    return new Session(this, program.kv().sequence(), new int[0]);
+  }
+
+  /**
+   * Uploads a prefix once, for any number of sessions. The engine must have been loaded with {@link
+   * AttentionPlan.Squeezed} and room for it.
+   *
+   * @throws org.gatun.prefix.PrefixFormatException if another model read it
+   */
+  public Prefix prefix(StoredPrefix stored) {
+    if (!stored.modelKey().equals(model.weights().key())) {
+      throw new PrefixFormatException(
+          "the prefix was read by another model ("
+              + stored.family()
+              + ", "
+              + stored.modelKey()
+              + "); this one is "
+              + model.config().family()
+              + ", "
+              + model.weights().key()
+              + ": build the prefix anew");
+    }
+    Prefix[] p = new Prefix[1];
+    loop.edit(() -> p[0] = new Prefix(this, stored, program.kv().load(stored.data())));
+    return p[0];
+  }
+
+  /**
+   * A session that goes on behind a prefix without reading it again.
+   *
+   * @param sparsity share of the prefix's keys that is pruned, by its calibration; 0 keeps all
+   */
+  public Session session(Prefix prefix, double sparsity) {
+    KvSequence[] kv = new KvSequence[1];
+    loop.edit(() -> kv[0] = prefix.sequence(program.kv(), sparsity));
+    return new Session(this, kv[0], prefix.tokens());
   }
 
   /** The loaded model. */
@@ -307,12 +346,17 @@ public final class Engine implements AutoCloseable {
   }
 
   void release(KvSequence kv) {
+    edit(kv::close);
+  }
+
+  /** Runs a KV edit between steps, unless the engine was closed and all is gone anyway. */
+  void edit(Runnable change) {
     synchronized (this) {
       if (closed) {
         return;
       }
     }
-    loop.edit(kv::close);
+    loop.edit(change);
   }
 
   @Override

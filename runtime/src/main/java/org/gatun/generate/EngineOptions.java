@@ -2,7 +2,9 @@ package org.gatun.generate;
 
 import java.nio.file.Path;
 import java.util.function.Function;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
+import org.gatun.attention.PrefixLimits;
 import org.gatun.backend.Progress;
 import org.gatun.parallel.Communicator;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param profile whether to measure each op
  * @param progress told about repacking and uploads
  * @param notice told, in one line, when {@code auto} passes over a backend that failed to start
+ * @param attention which keys a step reads, in layers that see the whole context
+ * @param prefixes room for clustered prefixes
  * @param group joins this rank's group, given what all ranks must agree on; null for one rank
  * @param threadRanks ranks of a group inside this process, each a thread with a device; 1 for none
  */
@@ -38,6 +42,8 @@ public record EngineOptions(
     boolean profile,
     Progress progress,
     java.util.function.Consumer<String> notice,
+    AttentionPlan attention,
+    PrefixLimits prefixes,
     @Nullable Function<String, Communicator> group,
     int threadRanks) {
 
@@ -59,6 +65,8 @@ public record EngineOptions(
         false,
         Progress.NONE,
         line -> {},
+        AttentionPlan.DENSE,
+        PrefixLimits.NONE,
         null,
         1);
   }
@@ -78,6 +86,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -97,6 +107,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -116,6 +128,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -135,6 +149,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -154,6 +170,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -173,6 +191,8 @@ public record EngineOptions(
         on,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -192,6 +212,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -211,6 +233,8 @@ public record EngineOptions(
         profile,
         progress,
         notice,
+        attention,
+        prefixes,
         group,
         threadRanks);
   }
@@ -219,6 +243,27 @@ public record EngineOptions(
   public EngineOptions withThreadRanks(int ranks) {
     return new EngineOptions(
         model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, group, ranks);
+        notice, attention, prefixes, group, ranks);
+  }
+
+  /** The same with this attention plan and room for prefixes. */
+  public EngineOptions withAttention(AttentionPlan plan, PrefixLimits room) {
+    return new EngineOptions(
+        model,
+        backend,
+        device,
+        threads,
+        context,
+        sessions,
+        chunk,
+        kv,
+        cacheDir,
+        profile,
+        progress,
+        notice,
+        plan,
+        room,
+        group,
+        threadRanks);
   }
 }

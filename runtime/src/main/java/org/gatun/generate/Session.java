@@ -27,14 +27,18 @@ public final class Session implements AutoCloseable {
 
   private final Engine engine;
   private final KvSequence kv;
+  private final int[] prefix;
   private final HostSampler sampler = new HostSampler();
   private int[] tokens = new int[256];
   private int count;
   private long drawn;
 
-  Session(Engine engine, KvSequence kv) {
+  /** A session over a sequence that holds these tokens already and never drops them. */
+  Session(Engine engine, KvSequence kv, int[] prefix) {
     this.engine = engine;
     this.kv = kv;
+    this.prefix = prefix;
+    append(prefix);
   }
 
   /**
@@ -42,8 +46,29 @@ public final class Session implements AutoCloseable {
    * character.
    */
   public Generation generate(String prompt, Request request, Consumer<String> listener) {
-    return generate(
-        engine.tokenizer().encode(prompt, true, false), request, listener, new CancelToken());
+    return generate(encode(prompt), request, listener, new CancelToken());
+  }
+
+  /** Ids of a text as this session continues it: behind its prefix, or as a text of its own. */
+  public int[] encode(String text) {
+    return prefix.length == 0
+        ? engine.tokenizer().encode(text, true, false)
+        : behindPrefix(engine.tokenizer().encode(text, false, false));
+  }
+
+  private int[] behindPrefix(int[] ids) {
+    if (prefix.length == 0) {
+      return ids;
+    }
+    int skip = ids.length > 0 && ids[0] == engine.tokenizer().bos() ? 1 : 0;
+    int[] all = Arrays.copyOf(prefix, prefix.length + ids.length - skip);
+    System.arraycopy(ids, skip, all, prefix.length, ids.length - skip);
+    return all;
+  }
+
+  /** Most tokens the session holds: clustered ones take no slot. */
+  private int room() {
+    return engine.context() + kv.basePosition();
   }
 
   /** Continues the text. */
@@ -61,7 +86,7 @@ public final class Session implements AutoCloseable {
       Request request,
       Consumer<String> listener,
       CancelToken cancel) {
-    return generate(engine.renderChat(messages), request, listener, cancel);
+    return generate(behindPrefix(engine.renderChat(messages)), request, listener, cancel);
   }
 
   /**
@@ -73,7 +98,7 @@ public final class Session implements AutoCloseable {
    */
   public Generation generate(
       int[] prompt, Request request, Consumer<String> listener, CancelToken cancel) {
-    int context = engine.context();
+    int context = room();
     if (prompt.length == 0) {
       throw new GenerationException(
           "the prompt is empty: it has no token, and the model adds none");
@@ -130,7 +155,7 @@ public final class Session implements AutoCloseable {
       feed = new int[] {next};
       append(feed);
     }
-    forget(count - kv.length());
+    forget(count - kv.length() - kv.basePosition());
     run.finish();
     long end = System.nanoTime();
     return new Generation(
@@ -148,7 +173,7 @@ public final class Session implements AutoCloseable {
   public Stream<String> stream(String prompt, Request request) {
     LinkedBlockingQueue<Object> queue = new LinkedBlockingQueue<>();
     CancelToken cancel = new CancelToken();
-    int[] ids = engine.tokenizer().encode(prompt, true, false);
+    int[] ids = encode(prompt);
     Thread worker =
         Thread.ofVirtual()
             .start(
@@ -201,12 +226,12 @@ public final class Session implements AutoCloseable {
    * step thread: for perplexity and scoring.
    */
   public void score(int[] ids, LogitsListener reader) {
-    if (count + ids.length > engine.context()) {
+    if (count + ids.length > room()) {
       throw new GenerationException(
           "the text has "
               + ids.length
               + " tokens, the context "
-              + engine.context()
+              + room()
               + "; use a larger --ctx-size");
     }
     append(ids);
@@ -233,7 +258,7 @@ public final class Session implements AutoCloseable {
   /** A second session with the same content; KV pages are shared until one of the two writes. */
   public Session fork() {
     Session[] copy = new Session[1];
-    engine.loop().edit(() -> copy[0] = new Session(engine, kv.fork()));
+    engine.loop().edit(() -> copy[0] = new Session(engine, kv.fork(), prefix));
     Session s = copy[0];
     s.tokens = tokens.clone();
     s.count = count;
@@ -246,9 +271,9 @@ public final class Session implements AutoCloseable {
     return count;
   }
 
-  /** Forgets everything. */
+  /** Forgets everything but the prefix. */
   public void clear() {
-    rewind(0);
+    rewind(prefix.length);
   }
 
   /** Gives the KV pages back. */
@@ -290,6 +315,14 @@ public final class Session implements AutoCloseable {
    * read.
    */
   private int rewindTo(int[] prompt) {
+    if (Arrays.mismatch(prefix, 0, prefix.length, prompt, 0, Math.min(prefix.length, prompt.length))
+            >= 0
+        || prompt.length == prefix.length) {
+      throw new GenerationException(
+          "this session begins with a prefix of "
+              + prefix.length
+              + " tokens; a prompt must begin with them and go on (Session.encode does so)");
+    }
     int shared = 0;
     while (shared < count && shared < prompt.length - 1 && tokens[shared] == prompt[shared]) {
       shared++;
@@ -299,8 +332,9 @@ public final class Session implements AutoCloseable {
   }
 
   private void rewind(int length) {
-    if (kv.length() > length) {
-      engine.loop().edit(() -> kv.truncate(length));
+    int slots = length - kv.basePosition();
+    if (kv.length() > slots) {
+      engine.loop().edit(() -> kv.truncate(slots));
     }
     count = length;
     drawn = 0;

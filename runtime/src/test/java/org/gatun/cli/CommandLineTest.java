@@ -158,4 +158,77 @@ class CommandLineTest {
     assertThat(gatun().out()).contains("run").contains("bench").contains("doctor");
     assertThat(gatun("--version").out()).startsWith("gatun ");
   }
+
+  @ParameterizedTest
+  @CsvSource({
+    "squeezed:0.9, needs a --prefix",
+    "blocktopk:3;init=2;local=2, k ≥ init + local",
+    "blocktopk:x, not a number",
+    "blocktopk:8;width=2, unknown setting width",
+    "sparse, it may be dense",
+  })
+  void impossibleAttentionIsWrongUsage(String spec, String why) {
+    Outcome o = onTiny("run", "-p", "x", "--attention", spec.replace(';', ','));
+    assertThat(o.code()).as(o.err()).isEqualTo(2);
+    assertThat(o.err()).contains(why);
+  }
+
+  @Test
+  void blockTopKWarnsOnceAndRuns() {
+    Outcome o = onTiny("run", "-p", "x", "-n", "4", "--attention", "blocktopk:8");
+    assertThat(o.code()).as(o.err()).isZero();
+    assertThat(o.err().split("was not trained for block top-k", -1)).hasSize(2);
+  }
+
+  @Test
+  void aPrefixIsReadOnceAndServesManyQuestions() throws IOException {
+    Path text = dir.resolve("document.txt");
+    Files.writeString(text, "ships pass the lock one by one, and the water falls. ".repeat(12));
+    Path prefix = dir.resolve("doc.prefix");
+    Outcome built =
+        gatun(
+            "prefix",
+            "build",
+            "-m",
+            model(),
+            "-f",
+            text.toString(),
+            "-o",
+            prefix.toString(),
+            "--fine",
+            "0.2");
+    assertThat(built.code()).as(built.err()).isZero();
+    assertThat(built.err()).contains("reading the document");
+    for (String spec : new String[] {"dense", "squeezed:0.5", "squeezed:0.9,levels=1"}) {
+      Outcome o =
+          gatun(
+              "run",
+              "-m",
+              model(),
+              "--backend",
+              "jvm",
+              "--prefix",
+              prefix.toString(),
+              "--attention",
+              spec,
+              "-p",
+              "What",
+              "-n",
+              "3",
+              "--raw",
+              "--stats");
+      assertThat(o.code()).as(o.err()).isZero();
+      assertThat(o.err()).containsPattern("prompt [1-9] tokens");
+    }
+    Path map = dir.resolve("map.png");
+    assertThat(gatun("inspect", "--attention", prefix.toString(), "-o", map.toString()).code())
+        .isZero();
+    assertThat(Files.readAllBytes(map)).startsWith(new byte[] {(byte) 0x89, 'P', 'N', 'G'});
+    assertThat(gatun("prefix", "check", prefix.toString()).out()).contains("softmax mass");
+    byte[] half = Arrays.copyOf(Files.readAllBytes(prefix), 1000);
+    Files.write(prefix, half);
+    Outcome broken = gatun("run", "-m", model(), "--prefix", prefix.toString(), "-p", "x");
+    assertThat(broken.code()).isEqualTo(1);
+    assertThat(broken.err()).contains("truncated");
+  }
 }

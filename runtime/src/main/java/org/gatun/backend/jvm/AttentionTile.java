@@ -34,6 +34,9 @@ final class AttentionTile {
   /** Query rows of a prefill tile, over all heads of the group. */
   static final int ROWS = 64;
 
+  /** Query rows up to which half-precision keys are read in place. */
+  static final int FEW = 8;
+
   private static final int PAGE = KvStore.PAGE_SLOTS;
   private static final long S_ROW = 4L * PAGE;
 
@@ -120,9 +123,22 @@ final class AttentionTile {
         && s.sequence(Step.MASK, sequence) == Step.MASK_CAUSAL;
   }
 
+  /**
+   * Whether keys and values of a tile of {@code m} query rows are read in place in half precision:
+   * for few rows a copy in f32 would cost more than the products.
+   */
+  private boolean half(int m) {
+    return pages.codec() == KvCodec.F16 && m <= FEW;
+  }
+
   /** Copies the tile's queries, scaled, to scratch. */
   void load(long q, int row, int rows, int kvHead, long scratch) {
-    FloatVector scale = Lanes.splat(op.scale());
+    load(q, row, rows, kvHead, scratch, half(rows * group) ? Lanes.HALF_WAY : 1);
+  }
+
+  /** The same, times a factor. */
+  void load(long q, int row, int rows, int kvHead, long scratch, float factor) {
+    FloatVector scale = Lanes.splat(op.scale()).mul(factor);
     for (int r = 0; r < rows; r++) {
       long from = q + 4L * ((row + r) * (long) op.heads() + (long) kvHead * group) * dim;
       long to = scratch + 4L * r * group * dim;
@@ -197,11 +213,23 @@ final class AttentionTile {
     long o = outputs(state, m);
     for (int at = from; at < from + count; at += PAGE) {
       int n = Math.min(PAGE, from + count - at);
-      keys.gather(runs, at, n, true, plain, scales);
-      Dots.rows(scratch, 4L * dim, m, plain, 4L * dim, n, dim, scores, S_ROW, partial(scratch));
+      if (half(m)) {
+        keys.table(runs, at, n, plain);
+        Dots.halfRows(scratch, 4L * dim, m, plain, n, dim, scores, S_ROW, partial(scratch));
+      } else {
+        keys.gather(runs, at, n, true, plain, scales);
+        Dots.rows(scratch, 4L * dim, m, plain, 4L * dim, n, dim, scores, S_ROW, partial(scratch));
+      }
       for (int i = 0; i < m; i++) {
         long p = scores + i * S_ROW;
-        softmax(p, 0, n, scales, state + 4L * i, state + 4L * (m + i), o + i * oRow);
+        softmax(p, 0, n, scales, half(m), state + 4L * i, state + 4L * (m + i), o + i * oRow);
+      }
+      if (half(m)) {
+        for (int strip = 0; strip < dim; strip += 2 * N) {
+          HalfGemm.addGathered(
+              scores, S_ROW, m, plain, keys.valueOffset() + 2 * strip, n, o + 4 * strip, oRow);
+        }
+        continue;
       }
       keys.gather(runs, at, n, false, plain, 0);
       for (int strip = 0; strip < dim; strip += 2 * N) {
@@ -224,19 +252,15 @@ final class AttentionTile {
     int m = rows * group;
     long scores = scores(scratch);
     long plain = plainRows(scratch);
-    long k = plain(head, PAGE * dim, plain);
+    boolean half = half(m);
+    long k = half ? head : plain(head, PAGE * dim, plain);
     for (int strip = 0; strip < valid; strip += 2 * N) {
-      Gemm.tiles(
-          scratch,
-          4L * dim,
-          m,
-          k + 4 * strip,
-          S_ROW,
-          4L * N,
-          dim,
-          scores + 4 * strip,
-          S_ROW,
-          false);
+      long c = scores + 4 * strip;
+      if (half) {
+        HalfGemm.tiles(scratch, 4L * dim, m, k + 2 * strip, 2 * PAGE, dim, c, S_ROW, false);
+      } else {
+        Gemm.tiles(scratch, 4L * dim, m, k + 4 * strip, S_ROW, 4L * N, dim, c, S_ROW, false);
+      }
     }
     long scales = pages.codec() == KvCodec.INT8 ? head + pages.scales(dim) : 0;
     long o = outputs(state, m);
@@ -253,8 +277,15 @@ final class AttentionTile {
         if (!ranges) {
           hide(s, row + r, slot, valid, p);
         }
-        softmax(p, lo, hi, scales, state + 4L * i, state + 4L * (m + i), o + i * oRow);
+        softmax(p, lo, hi, scales, half, state + 4L * i, state + 4L * (m + i), o + i * oRow);
       }
+    }
+    if (half) {
+      long v = head + pages.values(dim);
+      for (int strip = 0; strip < dim; strip += 2 * N) {
+        HalfGemm.tiles(scores, S_ROW, m, v + 2 * strip, 2L * dim, valid, o + 4 * strip, oRow, true);
+      }
+      return;
     }
     long v = plain(head + pages.values(dim), valid * dim, plain);
     for (int strip = 0; strip < dim; strip += 2 * N) {
@@ -288,10 +319,13 @@ final class AttentionTile {
    * Turns a row of scores to probabilities over the running maximum and rescales what was summed
    * before.
    */
-  private void softmax(long p, int lo, int hi, long scales, long maxAt, long sumAt, long o) {
+  private void softmax(
+      long p, int lo, int hi, long scales, boolean half, long maxAt, long sumAt, long o) {
+    float up = half ? Lanes.HALF_WAY : 1;
+    float down = half ? 1 / Lanes.HALF_SCALE_DOWN : 1;
     FloatVector top = Lanes.splat(Float.NEGATIVE_INFINITY);
     for (int j = 0; j < PAGE; j += N) {
-      FloatVector x = Lanes.load(p + 4 * j);
+      FloatVector x = Lanes.load(p + 4 * j).mul(up);
       if (scales != 0) {
         x = x.mul(Lanes.load(scales + 4 * j));
       }
@@ -324,7 +358,7 @@ final class AttentionTile {
         // A slot that was never written has a scale of any value; its probability is zero already.
         e = e.mul(Lanes.load(scales + 4L * (PAGE + j)));
       }
-      Lanes.store(e, p + 4 * j);
+      Lanes.store(e.mul(down), p + 4 * j);
     }
     float alpha = max == before ? 1 : (float) Math.exp(before - max);
     Lanes.put(maxAt, max);

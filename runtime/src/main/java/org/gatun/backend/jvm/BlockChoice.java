@@ -192,7 +192,8 @@ final class BlockChoice {
     long max = base + tile.scratchBytes();
     long sum = max + 4L * (tile.capacity() + 8);
     long p = sum + 4L * (tile.capacity() + 8);
-    tile.load(q, row, rows, kvHead, base);
+    float up = half(m) ? Lanes.HALF_WAY : 1;
+    tile.load(q, row, rows, kvHead, base, up);
     for (int i = 0; i < m; i++) {
       Lanes.put(max + 4L * i, Float.NEGATIVE_INFINITY);
       Lanes.put(sum + 4L * i, 0);
@@ -202,7 +203,7 @@ final class BlockChoice {
       products(seq, kvHead, i, Math.min(PAGE, coarse - i), true, m, base);
       for (int x = 0; x < m; x++) {
         int n = BlockTopK.coarse(bound(step(), row + x / group)) - i;
-        logSum(tile.scores(base) + x * S_ROW, n, max + 4L * x, sum + 4L * x);
+        logSum(tile.scores(base) + x * S_ROW, up, n, max + 4L * x, sum + 4L * x);
       }
     }
     int fine = BlockTopK.compressed(bound);
@@ -217,7 +218,7 @@ final class BlockChoice {
         for (int g = 0; g < group; g++) {
           int x = r * group + g;
           float l = Lanes.get(max + 4L * x) + (float) Math.log(Lanes.get(sum + 4L * x));
-          addShares(tile.scores(base) + x * S_ROW, n, l, to);
+          addShares(tile.scores(base) + x * S_ROW, up, n, l, to);
         }
       }
     }
@@ -231,25 +232,32 @@ final class BlockChoice {
       int seq, int kvHead, int first, int count, boolean coarse, int m, long base) {
     int dim = op.headDim();
     long plain = tile.plainRows(base);
+    boolean half = half(m);
     for (int i = 0; i < count; i++) {
       long key = coarse ? coarseKey(seq, kvHead, first + i) : compressedKey(seq, kvHead, first + i);
-      Lanes.widen(pages.compressedCodec(), key, dim, plain + 4L * i * dim);
+      if (half) {
+        // One more for the last pair.
+        Lanes.ALL.set(Lanes.I64, plain + 8L * i, key);
+        Lanes.ALL.set(Lanes.I64, plain + 8L * (i + 1), key);
+      } else {
+        Lanes.widen(pages.compressedCodec(), key, dim, plain + 4L * i * dim);
+      }
     }
-    Dots.rows(
-        base,
-        4L * dim,
-        m,
-        plain,
-        4L * dim,
-        count,
-        dim,
-        tile.scores(base),
-        S_ROW,
-        tile.partial(base));
+    long scores = tile.scores(base);
+    if (half) {
+      Dots.halfRows(base, 4L * dim, m, plain, count, dim, scores, S_ROW, tile.partial(base));
+    } else {
+      Dots.rows(base, 4L * dim, m, plain, 4L * dim, count, dim, scores, S_ROW, tile.partial(base));
+    }
   }
 
-  private FloatVector capped(long x, int n, int i) {
-    FloatVector s = Lanes.load(x + 4L * i);
+  /** Whether compressed keys are read in place. */
+  private boolean half(int m) {
+    return pages.compressedCodec() == KvCodec.F16 && m <= AttentionTile.FEW;
+  }
+
+  private FloatVector capped(long x, float up, int n, int i) {
+    FloatVector s = Lanes.load(x + 4L * i).mul(up);
     if (op.softCap() > 0) {
       s = VMath.tanh(s.mul(1 / op.softCap())).mul(op.softCap());
     }
@@ -257,10 +265,10 @@ final class BlockChoice {
     return Lanes.splat(Float.NEGATIVE_INFINITY).blend(s, in);
   }
 
-  private void logSum(long x, int n, long maxAt, long sumAt) {
+  private void logSum(long x, float up, int n, long maxAt, long sumAt) {
     FloatVector top = Lanes.splat(Float.NEGATIVE_INFINITY);
     for (int i = 0; i < Math.min(n, PAGE); i += N) {
-      top = top.max(capped(x, n, i));
+      top = top.max(capped(x, up, n, i));
     }
     float before = Lanes.get(maxAt);
     float max = Math.max(before, top.reduceLanes(VectorOperators.MAX));
@@ -269,15 +277,15 @@ final class BlockChoice {
     }
     FloatVector sum = Lanes.zero();
     for (int i = 0; i < Math.min(n, PAGE); i += N) {
-      sum = sum.add(VMath.exp(capped(x, n, i).sub(max)));
+      sum = sum.add(VMath.exp(capped(x, up, n, i).sub(max)));
     }
     Lanes.put(maxAt, max);
     Lanes.put(sumAt, Lanes.get(sumAt) * (float) Math.exp(before - max) + Lanes.sum(sum));
   }
 
-  private void addShares(long x, int n, float logSum, long to) {
+  private void addShares(long x, float up, int n, float logSum, long to) {
     for (int i = 0; i < Math.min(n, PAGE); i += N) {
-      FloatVector e = VMath.exp(capped(x, n, i).sub(logSum));
+      FloatVector e = VMath.exp(capped(x, up, n, i).sub(logSum));
       Lanes.store(Lanes.load(to + 4L * i).add(e), to + 4L * i);
     }
   }

@@ -157,20 +157,42 @@ final class ClusterLookup {
     for (int r = 0; r < count; r += tile.rowsPerTile()) {
       int rows = Math.min(tile.rowsPerTile(), count - r);
       int m = rows * group;
-      tile.load(q, first + r, rows, head, base);
+      boolean few = m <= AttentionTile.FEW;
+      tile.load(q, first + r, rows, head, base, few ? Lanes.HALF_WAY : 1);
       for (int t = 0; t < tiles; t++) {
         if (!isEmpty(weight + 4L * t * PAGE)) {
           products(l.tile(t, op.headDim()), m, base, scores + 4L * t * PAGE, rowBytes);
         }
       }
       for (int i = 0; i < m; i++) {
-        softmax(scores + i * rowBytes, tiles, weight, mean, 1f / (count * group));
+        softmax(
+            scores + i * rowBytes,
+            tiles,
+            weight,
+            mean,
+            few ? Lanes.HALF_WAY : 1,
+            1f / (count * group));
       }
     }
   }
 
   private void products(long centroids, int m, long base, long scores, long rowBytes) {
     int dim = op.headDim();
+    if (m <= AttentionTile.FEW) {
+      for (int strip = 0; strip < PAGE; strip += 2 * N) {
+        HalfGemm.tiles(
+            base,
+            4L * dim,
+            m,
+            centroids + 2L * strip,
+            2L * PAGE,
+            dim,
+            scores + 4L * strip,
+            rowBytes,
+            false);
+      }
+      return;
+    }
     long plain = tile.plainRows(base);
     Lanes.widen(KvCodec.F16, centroids, PAGE * dim, plain);
     for (int strip = 0; strip < PAGE; strip += 2 * N) {
@@ -197,13 +219,13 @@ final class ClusterLookup {
   }
 
   /** Adds one query's share of the mean. */
-  private void softmax(long x, int tiles, long weight, long mean, float share) {
+  private void softmax(long x, int tiles, long weight, long mean, float up, float share) {
     FloatVector none = Lanes.splat(Float.NEGATIVE_INFINITY);
     FloatVector top = none;
     for (int i = 0; i < tiles * PAGE; i += N) {
       FloatVector w = Lanes.load(weight + 4L * i);
       VectorMask<Float> in = w.compare(VectorOperators.GT, 0f);
-      FloatVector s = Lanes.load(x + 4L * i);
+      FloatVector s = Lanes.load(x + 4L * i).mul(up);
       if (op.softCap() > 0) {
         s = VMath.tanh(s.mul(1 / op.softCap())).mul(op.softCap());
       }

@@ -71,6 +71,67 @@ final class Dots {
     }
   }
 
+  /**
+   * The same with rows of B in half precision at the addresses {@code table[0 … n − 1]}, read in
+   * place; C is {@link Lanes#HALF_SCALE_DOWN} times the products. The table has an even number of
+   * valid entries.
+   */
+  static void halfRows(
+      long a, long as, int m, long table, int n, int k, long c, long cs, long partial) {
+    for (int j = 0; j < n; j += KEYS) {
+      int keys = Math.min(KEYS, n - j);
+      for (int r = 0; r < m; r += 4) {
+        for (int i = 0; i < keys; i += 2) {
+          long at = table + 8L * (j + i);
+          halfTile(
+              a + r * as, as, Lanes.address(at), Lanes.address(at + 8), k, partial + (long) i * W);
+        }
+        for (int i = r; i < Math.min(m, r + 4); i++) {
+          reduce(partial + (i - r) * (long) KEYS * W, c + i * cs + 4L * j);
+        }
+      }
+    }
+  }
+
+  private static void halfTile(long a, long as, long x, long y, int k, long out) {
+    FloatVector zero = Lanes.zero();
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    for (int i = 0; i < k; i += N) {
+      FloatVector b0 = Lanes.halfBits(x);
+      FloatVector b1 = Lanes.halfBits(y);
+      FloatVector a0 = load(a);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = load(a + as);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = load(a + 2 * as);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = load(a + 3 * as);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      a += W;
+      x += W / 2;
+      y += W / 2;
+    }
+    store(c00, out);
+    store(c01, out + W);
+    store(c10, out + KEYS * W);
+    store(c11, out + (KEYS + 1) * W);
+    store(c20, out + 2 * KEYS * W);
+    store(c21, out + (2 * KEYS + 1) * W);
+    store(c30, out + 3 * KEYS * W);
+    store(c31, out + (3 * KEYS + 1) * W);
+  }
+
   private static void tile(long a, long as, long b, long bs, int k, long out) {
     FloatVector zero = Lanes.zero();
     FloatVector c00 = zero;

@@ -121,6 +121,33 @@ final class JvmPrefix implements AutoCloseable {
       return coarse;
     }
 
+    /** How far a value lies behind its key. */
+    long valueOffset() {
+      return values - keys;
+    }
+
+    /**
+     * Writes the addresses of kept keys {@code from … from + count − 1} to {@code table}, the last
+     * one twice if their number is odd.
+     */
+    void table(KeptRuns runs, int from, int count, long table) {
+      int piece = from / AttentionTile.SPLIT;
+      int run = runs.pieceRun(piece);
+      int skip = runs.pieceOffset(piece) + from % AttentionTile.SPLIT;
+      while (skip >= runs.length(run)) {
+        skip -= runs.length(run++);
+      }
+      for (int done = 0; done < count; run++, skip = 0) {
+        long at = keys + (long) (runs.start(run) + skip) * rowBytes;
+        int n = Math.min(count - done, runs.length(run) - skip);
+        for (int i = 0; i < n; i++, at += rowBytes) {
+          Lanes.ALL.set(Lanes.I64, table + 8L * (done + i), at);
+        }
+        done += n;
+      }
+      Lanes.ALL.set(Lanes.I64, table + 8L * count, Lanes.address(table + 8L * (count - 1)));
+    }
+
     /**
      * Copies kept keys (or values) {@code from … from + count − 1} as f32 rows to {@code to}; with
      * keys, the scales of keys and values as a page has them to {@code scales}, if not 0.

@@ -36,6 +36,7 @@ final class Lanes {
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  static final ValueLayout.OfLong I64 = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfByte I8 = ValueLayout.JAVA_BYTE;
 
@@ -188,14 +189,7 @@ final class Lanes {
 
   /** Half-precision floats; exact for every finite value, subnormals included. */
   static FloatVector f16(long at) {
-    // Sign-extended, so that one shift puts sign, exponent and mantissa where f32 has them; the
-    // copies of the sign between sign and exponent go.
-    IntVector h =
-        (IntVector)
-            ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
-                .convertShape(VectorOperators.S2I, I, 0);
-    IntVector bits = h.lanewise(VectorOperators.LSHL, 13).and(0x8FFFFFFF);
-    return bits.reinterpretAsFloats().mul(F16_SCALE);
+    return halfBits(at).mul(F16_SCALE);
   }
 
   /** Converts KV elements to f32; INT8 codes stay without their scales. */
@@ -217,6 +211,30 @@ final class Lanes {
         }
       }
     }
+  }
+
+  /** What {@link #halfBits} makes of a value: its product with this. */
+  static final float HALF_SCALE_DOWN = 0x1p-112f;
+
+  /**
+   * What a query is multiplied with before products with {@link #halfBits}, and their sums after:
+   * half of the way back each, so that nothing overflows.
+   */
+  static final float HALF_WAY = 0x1p56f;
+
+  /** Half-precision floats times 2^−112, exactly: sign, exponent and mantissa moved into place. */
+  static FloatVector halfBits(long at) {
+    // Sign-extended, so that one shift serves; the sign's copies before the exponent go.
+    IntVector h =
+        (IntVector)
+            ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
+                .convertShape(VectorOperators.S2I, I, 0);
+    return h.lanewise(VectorOperators.LSHL, 13).and(0x8FFFFFFF).reinterpretAsFloats();
+  }
+
+  /** An address kept in memory. */
+  static long address(long at) {
+    return ALL.get(I64, at);
   }
 
   static FloatVector bf16(long at) {

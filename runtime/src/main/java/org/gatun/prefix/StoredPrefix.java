@@ -1,0 +1,78 @@
+package org.gatun.prefix;
+
+import java.util.List;
+import org.gatun.attention.KvLayer;
+import org.gatun.attention.PrefixData;
+
+/**
+ * A document that was read and clustered: all that is needed to go on behind it without reading it
+ * again.
+ *
+ * @param modelKey content key of the model that read it
+ * @param family of that model
+ * @param tokens ids of the whole document
+ * @param data the clustered part: tokens 0 … C−1 in the layers that see everything
+ * @param tail keys and values of tokens C … in every layer
+ * @param quantiles thresholds by sparsity
+ * @param observed queries of the observation window, the document's last tokens, per layer of
+ *     {@code data}
+ */
+public record StoredPrefix(
+    String modelKey,
+    String family,
+    int[] tokens,
+    PrefixData data,
+    List<Tail> tail,
+    Quantiles quantiles,
+    List<Observed> observed) {
+  /**
+   * Keys and values of the tokens behind the clustered ones.
+   *
+   * @param keys {@code tokens × width}, F32
+   * @param values {@code tokens × width}, F32
+   */
+  public record Tail(KvLayer layer, float[] keys, float[] values) {}
+
+  /**
+   * Queries of the last tokens of the document.
+   *
+   * @param heads query heads
+   * @param scale of the scores
+   * @param softCap of the scores, 0 for none
+   * @param queries {@code tokens × heads × headDim}
+   */
+  public record Observed(int layer, int heads, float scale, float softCap, float[] queries) {
+    /** One query head of one token. */
+    public double[] query(int token, int head, int headDim) {
+      double[] q = new double[headDim];
+      for (int i = 0; i < headDim; i++) {
+        q[i] = queries[(token * heads + head) * headDim + i];
+      }
+      return q;
+    }
+
+    /** The queries of all heads of a group, over all tokens. */
+    public double[][] group(int kvHead, int group, int headDim) {
+      int tokens = queries.length / heads / headDim;
+      double[][] all = new double[tokens * group][];
+      for (int i = 0; i < all.length; i++) {
+        all[i] = query(i / group, kvHead * group + i % group, headDim);
+      }
+      return all;
+    }
+
+    /** The score of a query and a key. */
+    public double score(double[] q, double[] k) {
+      double dot = 0;
+      for (int i = 0; i < q.length; i++) {
+        dot += q[i] * k[i];
+      }
+      return softCap > 0 ? softCap * Math.tanh(dot * scale / softCap) : dot * scale;
+    }
+  }
+
+  /** Tokens behind the clustered ones. */
+  public int tailTokens() {
+    return tokens.length - data.tokens();
+  }
+}
