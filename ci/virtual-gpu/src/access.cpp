@@ -241,7 +241,7 @@ void global_access(Warp& w, const Op& o, u32 m, Lanes& l, u32 size, Use use) {
   bool racy = use != Use::Load || !inside || al->kernel_written || o.y & 0x100;
   if (racy && checks & CHECK_RACE_GLOBAL && device && w.launch->race_tags)
     global_race(w, o, m, l, size, use, o.cls != Cls::Async && o.y & 0x100 && (o.y >> 12 & 3) >= 2);
-  if (options().count) {
+  if (options().count && o.cls != Cls::LdstConst) {
     Counters& c = w.launch->c;
     count_sectors(w,
                   use == Use::Load    ? c.ld

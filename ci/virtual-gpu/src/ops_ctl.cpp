@@ -180,7 +180,7 @@ static Register r_ret({"ret", "exit"}, [](Ctx& c) {
   c.op.y = 3;
   c.emit(ret, Cls::Branch);
 });
-static Register r_trap({"trap", "brkpt"}, [](Ctx& c) { c.emit(trap, Cls::Branch); });
+static Register r_trap({"trap"}, [](Ctx& c) { c.emit(trap, Cls::Branch); });
 static Register r_nanosleep({"nanosleep"}, [](Ctx& c) {
   c.type();
   c.src(0, Ty::U32);

@@ -387,28 +387,4 @@ static Register r_cvt({"cvt"}, [](Ctx& c) {
   emit(conversion(d, s));
 });
 
-static Register r_szext({"szext"}, [](Ctx& c) {
-  c.args(3);
-  bool wrap = c.one_of({"wrap", "clamp"}) == 0;
-  Ty t = c.type();
-  c.op.x = wrap, c.op.y = t == Ty::S32;
-  c.op.r[1] = c.src(1, t), c.op.r[2] = c.src(2, Ty::U32);
-  c.op.r[0] = c.dst(0, t);
-  c.emit(
-      [](Warp& w, const Op& o, u32 m) {
-        u32* a = w.row<u32>(o.r[1]);
-        u32* b = w.row<u32>(o.r[2]);
-        u32* d = w.row<u32>(o.r[0]);
-        lanes(m, [&](int i) {
-          u32 n = o.x ? b[i] & 31 : std::min(b[i], 32u);
-          if (n == 32)
-            d[i] = a[i];
-          else if (n == 0)
-            d[i] = 0;
-          else
-            d[i] = o.y ? (u32)((i32)(a[i] << (32 - n)) >> (32 - n)) : a[i] & ((1u << n) - 1);
-        });
-      },
-      Cls::Int);
-});
 }  // namespace vgpu

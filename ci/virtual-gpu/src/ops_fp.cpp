@@ -380,31 +380,4 @@ static Register r_approx({"rcp", "rsqrt", "sqrt", "ex2", "lg2", "sin", "cos", "t
   c.emit(round > 0 && h ? rounded : h, Cls::Fp32);
 });
 
-static Register r_testp({"testp"}, [](Ctx& c) {
-  c.args(2);
-  c.op.x = (u32)c.one_of({"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
-  Ty t = c.type();
-  c.op.r[1] = c.src(1, t);
-  c.op.r[0] = c.dst(0, Ty::Pred);
-  if (c.op.x > 5) c.fail("unknown test");
-  c.op.y = t == Ty::F64;
-  c.emit(
-      [](Warp& w, const Op& o, u32 m) {
-        u32 v = 0;
-        lanes(m, [&](int i) {
-          double d = o.y ? w.row<double>(o.r[1])[i] : (double)w.row<float>(o.r[1])[i];
-          bool normal = o.y ? std::isnormal(d) : std::isnormal(w.row<float>(o.r[1])[i]);
-          bool r = o.x == 0   ? std::isfinite(d)
-                   : o.x == 1 ? std::isinf(d)
-                   : o.x == 2 ? d == d
-                   : o.x == 3 ? d != d
-                   : o.x == 4 ? normal
-                              : !normal && d != 0 && std::isfinite(d);
-          v |= (u32)r << i;
-        });
-        u32& p = w.pred(o.r[0]);
-        p = (p & ~m) | (v & m);
-      },
-      Cls::Fp32);
-});
 }  // namespace vgpu

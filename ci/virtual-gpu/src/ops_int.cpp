@@ -209,16 +209,6 @@ struct Bmsk : Fn {  // o.x: 1 = wrap
     return ones << pos;
   }
 };
-struct Fns : Fn {
-  u32 operator()(u32 mask, u32 base, i32 offset) const {
-    base &= 31;
-    if (offset == 0) return mask >> base & 1 ? base : FULL;
-    i32 pos = (i32)base, inc = offset > 0 ? 1 : -1, left = offset > 0 ? offset : -offset;
-    for (; pos >= 0 && pos < 32; pos += inc)
-      if (mask >> pos & 1 && --left == 0) return (u32)pos;
-    return FULL;
-  }
-};
 struct Lop3 : Fn {  // o.x: the truth table
   u32 operator()(u32 a, u32 b, u32 c) const {
     u32 t = o.x, r = 0;
@@ -713,13 +703,6 @@ static Register r_bmsk({"bmsk"}, [](Ctx& c) {
   src2(c, t);
   c.op.r[0] = c.dst(0, t);
   c.emit(bin<u32, u32, u32, Bmsk>, Cls::Int);
-});
-static Register r_fns({"fns"}, [](Ctx& c) {
-  c.args(4);
-  c.type();
-  for (int i = 1; i < 4; i++) c.op.r[i] = c.src(i, Ty::B32);
-  c.op.r[0] = c.dst(0, Ty::B32);
-  c.emit(ter<u32, u32, u32, i32, Fns>, Cls::Int);
 });
 static Register r_lop3({"lop3"}, [](Ctx& c) {
   int b = c.one_of({"or", "and", "xor"});

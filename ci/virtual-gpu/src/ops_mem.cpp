@@ -377,6 +377,6 @@ void drain_stores(Warp& w) {
   w.block->delayed.clear();
 }
 
-static Register r_ld({"ld", "ldu"}, [](Ctx& c) { decode_ldst(c, false); });
+static Register r_ld({"ld"}, [](Ctx& c) { decode_ldst(c, false); });
 static Register r_st({"st"}, [](Ctx& c) { decode_ldst(c, true); });
 }  // namespace vgpu

@@ -167,9 +167,8 @@ static Register r_isspacep({"isspacep"}, [](Ctx& c) {
   c.op.r[0] = c.dst(0, Ty::Pred);
   c.emit(isspacep, Cls::Int);
 });
-static Register r_hints({"prefetch", "prefetchu", "discard", "applypriority", "pmevent"},
-                        [](Ctx& c) {
-                          c.used.assign(c.used.size(), true);
-                          c.emit(nothing, Cls::Move);
-                        });
+static Register r_hints({"prefetch", "pmevent"}, [](Ctx& c) {
+  c.used.assign(c.used.size(), true);
+  c.emit(nothing, Cls::Move);
+});
 }  // namespace vgpu

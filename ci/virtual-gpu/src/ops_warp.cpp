@@ -1,4 +1,4 @@
-// Warp-synchronous exchanges: shfl, vote, match, redux, elect; ldmatrix and stmatrix.
+// Warp-synchronous exchanges: shfl, vote, match, redux; ldmatrix.
 #include "access.h"
 #include "decode.h"
 #include "launch.h"
@@ -175,41 +175,8 @@ void ldmatrix(Warp& w, const Op& o, u32 m) {
     }
   }
 }
-void stmatrix(Warp& w, const Op& o, u32 m) {
-  if (!converge(w, o, m, FULL)) return;
-  u32 n = o.x, used = n == 4 ? FULL : (1u << (8 * n)) - 1;
-  Lanes l;
-  matrix_rows(w, o, used, l);
-  Block& b = *w.block;
-  alignas(64) u32 off[LANES];
-  for (int i = 0; i < LANES; i++) off[i] = (u32)(l.at[i] - SHARED_FIRST);
-  if (options().check & (CHECK_RACE_SHARED | CHECK_UNINIT | CHECK_ASYNC))
-    b.shadow.access(b, w, o, SharedShadow::Write, used, off, 16, false, 0);
-  if (options().count) count_banks(w.launch->c, off, used, 16, false, false);
-  const u32* rows = &w.launch->kernel->aux[o.aux];
-  for (u32 q = 0; q < n; q++) {
-    u32* d = w.row<u32>(rows[q]);
-    if (!o.y) {
-      for (int r = 0; r < 8; r++) memcpy(b.shared + off[8 * q + r], d + 4 * r, 16);
-    } else {
-      u16 t[8][8];
-      for (int i = 0; i < LANES; i++)
-        t[2 * (i & 3)][i >> 2] = (u16)d[i], t[2 * (i & 3) + 1][i >> 2] = (u16)(d[i] >> 16);
-      for (int r = 0; r < 8; r++) memcpy(b.shared + off[8 * q + r], t[r], 16);
-    }
-  }
-}
-void elect(Warp& w, const Op& o, u32 m) {
-  if (!gather_members(w, o, m, o.r[1])) return;
-  u32 leader = __builtin_ctz(m);
-  each(w.row<u32>(o.r[0]), m, [&](int) { return leader; });
-  if (o.r[5] != NOROW) {
-    u32& p = w.pred(o.r[5]);
-    p = (p & ~m) | (m & 1u << leader);
-  }
-}
 
-void decode_matrix(Ctx& c, bool store) {
+void decode_matrix(Ctx& c) {
   if (!c.has("sync") || !c.has("aligned") || !c.has("m8n8"))
     c.fail("only .sync.aligned.m8n8 is supported");
   int n = c.one_of({"x1", "x2", "x4"});
@@ -218,14 +185,13 @@ void decode_matrix(Ctx& c, bool store) {
   if (n < 0 || c.type() != Ty::B16) c.fail("bad form");
   c.op.x = 1u << n;
   c.op.size = sp < 0;
-  size_t data = store ? 1 : 0, addr = store ? 0 : 1;
   c.args(2);
-  c.address(addr, 1);
-  const Operand& v = c.arg(data);
+  c.address(1, 1);
+  const Operand& v = c.arg(0);
   std::vector<Operand> e = v.kind == Operand::Vec ? v.elems : std::vector<Operand>{v};
   if (e.size() != c.op.x) c.fail("wrong number of registers");
-  for (auto& x : e) c.aux.push_back(store ? c.src_of(x, Ty::B32) : c.dst_of(x, Ty::B32));
-  c.emit(store ? stmatrix : ldmatrix, Cls::LdstShared);
+  for (auto& x : e) c.aux.push_back(c.dst_of(x, Ty::B32));
+  c.emit(ldmatrix, Cls::LdstShared);
 }
 }  // namespace
 
@@ -278,17 +244,5 @@ static Register r_redux({"redux"}, [](Ctx& c) {
   c.op.r[0] = c.dst(0, t);
   c.emit(redux, Cls::WarpOp);
 });
-static Register r_elect({"elect"}, [](Ctx& c) {
-  if (!c.has("sync")) c.fail("bad form");
-  c.args(2);
-  c.op.r[1] = c.src(1, Ty::B32);
-  c.op.r[0] = c.dst(0, Ty::B32);
-  c.op.r[5] = c.pred_dst(0);
-  c.emit(elect, Cls::WarpOp);
-});
-static Register r_ldmatrix({"ldmatrix"}, [](Ctx& c) { decode_matrix(c, false); });
-static Register r_stmatrix({"stmatrix"}, [](Ctx& c) {
-  if (c.d.m.sm < 90) c.fail("needs sm_90");
-  decode_matrix(c, true);
-});
+static Register r_ldmatrix({"ldmatrix"}, [](Ctx& c) { decode_matrix(c); });
 }  // namespace vgpu

@@ -91,6 +91,7 @@ static const std::vector<Row> kRows = {
     {"nanosleep.u32", "nanosleep.u32 5; mov.u32 %o,%i;", [](auto& in, u32 t) { return in[t]; }, 64},
     {"trap", "setp.gt.u32 %p,%t,999; @%p trap; mov.u32 %o,%i;",
      [](auto& in, u32 t) { return in[t]; }, 64},  // taken: see the known-bad corpus
+    {"pmevent", "pmevent 1; mov.u32 %o,%i;", [](auto& in, u32 t) { return in[t]; }, 64},
     {"prefetch.global.L2", "prefetch.global.L2 [%in]; mov.u32 %o,%i;",
      [](auto& in, u32 t) { return in[t]; }, 32},
     // asynchronous copies: whole, with fewer source bytes (the rest is zero), ignored (all zero);

@@ -1,7 +1,7 @@
 // Every opcode spelling in the PTX that nvcc made of our kernels and of the test kernels has a
 // differential row: a test compared it with host arithmetic. The differential tests leave their
 // lists (*.covered) beside the test kernels' PTX.
-//   vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR
+//   vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR SOURCES
 #include <dirent.h>
 
 #include <algorithm>
@@ -45,7 +45,7 @@ static void collect(const std::string& path, std::map<std::string, std::string>&
 }
 
 int main(int argc, char** argv) {
-  if (argc < 3) return printf("usage: vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR\n"), 2;
+  if (argc < 4) return printf("usage: vgpu-coverage TEST_PTX_DIR KERNELS_PTX_DIR SOURCES\n"), 2;
   std::set<std::string> covered;
   auto lists = files(argv[1], ".covered");
   EXPECT(lists.size() >= 6, "only %zu differential tests left a list; run them first",
@@ -64,7 +64,26 @@ int main(int argc, char** argv) {
   for (auto& u : used)
     EXPECT(covered.count(u.first), "%s (in %s) has no differential row", u.first.c_str(),
            u.second.c_str());
-  printf("%zu spellings in use in %zu files, %zu covered\n", used.size(),
-         own.size() + kernels.size(), covered.size());
+  // and nothing is implemented that no test looks at: the opcodes that the sources register, by
+  // name
+  std::set<std::string> bases, opcodes;
+  for (auto& c : covered) bases.insert(c.substr(0, c.find('.')));
+  for (auto& f : files(argv[3], ".cpp")) {
+    std::string text = read_text(f);
+    for (size_t p = 0; (p = text.find("static Register r_", p)) != std::string::npos;) {
+      size_t open = text.find('{', p), close = text.find('}', open);
+      std::stringstream list(text.substr(open + 1, close - open - 1));
+      for (std::string x; std::getline(list, x, ',');) {
+        size_t a = x.find('"'), b = x.rfind('"');
+        if (a != b) opcodes.insert(x.substr(a + 1, b - a - 1));
+      }
+      p = close;
+    }
+  }
+  EXPECT(opcodes.size() > 50, "%zu opcodes", opcodes.size());
+  for (auto& o : opcodes)
+    EXPECT(bases.count(o), "%s is implemented and has no differential row", o.c_str());
+  printf("%zu opcodes, %zu spellings in use in %zu files, %zu covered\n", opcodes.size(),
+         used.size(), own.size() + kernels.size(), covered.size());
   return finish("coverage");
 }

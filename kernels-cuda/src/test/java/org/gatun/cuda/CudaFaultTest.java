@@ -72,6 +72,14 @@ class CudaFaultTest {
     }
   }
 
+  /** {@code gatun devices} prints what the provider says here. */
+  @Test
+  void aVirtualDeviceSaysSo() {
+    Assumptions.assumeTrue(VirtualGpu.present(), "this is a real device");
+    assertThat(new CudaBackendProvider().probe().toString()).contains("Virtual");
+    assertThat(CudaDevice.names()).isNotEmpty().allMatch(n -> n.contains("Virtual"));
+  }
+
   @Test
   void anUnsupportedHeadDimIsRefusedByName() {
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT)) {
