@@ -7,4 +7,6 @@ module org.gatun.cuda {
       org.gatun.cuda.CudaBackendProvider;
   provides org.gatun.parallel.CommunicatorProvider with
       org.gatun.cuda.NcclProvider;
+  provides org.gatun.kernel.KernelHost with
+      org.gatun.cuda.CudaKernelHost;
 }

@@ -5,4 +5,6 @@ module org.gatun.opencl {
 
   provides org.gatun.backend.BackendProvider with
       org.gatun.opencl.OpenClBackendProvider;
+  provides org.gatun.kernel.KernelHost with
+      org.gatun.opencl.ClKernelHost;
 }

@@ -27,6 +27,8 @@ module org.gatun.runtime {
   exports org.gatun.backend;
   exports org.gatun.backend.reference;
   exports org.gatun.backend.suite;
+  exports org.gatun.json;
+  exports org.gatun.kernel;
   exports org.gatun.parallel;
   exports org.gatun.prefix;
 
@@ -35,6 +37,7 @@ module org.gatun.runtime {
 
   uses org.gatun.backend.BackendProvider;
   uses org.gatun.graph.spec.OpSpec;
+  uses org.gatun.kernel.KernelHost;
   uses org.gatun.parallel.CommunicatorProvider;
 
   provides org.gatun.backend.BackendProvider with

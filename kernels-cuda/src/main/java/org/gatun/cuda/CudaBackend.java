@@ -3,8 +3,10 @@ package org.gatun.cuda;
 import org.gatun.backend.Backend;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
+import org.gatun.backend.Witness;
 import org.gatun.graph.Graph;
 import org.gatun.tensor.WeightSource;
+import org.jspecify.annotations.Nullable;
 
 /** A GPU, real or virtual. Programs share the device's stream and its kernels. */
 final class CudaBackend implements Backend {
@@ -28,6 +30,11 @@ final class CudaBackend implements Backend {
   @Override
   public Numerics numerics() {
     return new Numerics(true, true);
+  }
+
+  @Override
+  public @Nullable Witness witness() {
+    return VirtualGpuWitness.find(Kernels.compiler());
   }
 
   @Override

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import org.gatun.attention.KvCodec;
@@ -52,6 +53,21 @@ final class Kernels implements AutoCloseable {
     return function("plans_" + codec, name);
   }
 
+  /** The compiler that made the PTX, as it says in the PTX itself. */
+  static String compiler() {
+    try (InputStream in = Kernels.class.getResourceAsStream("ptx/rows.ptx")) {
+      String text = in == null ? "" : new String(in.readNBytes(500), StandardCharsets.UTF_8);
+      return "nvcc "
+          + text.lines()
+              .filter(l -> l.contains("release"))
+              .map(l -> l.replaceAll(".*, V", ""))
+              .findFirst()
+              .orElse("?");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private MemorySegment find(String module, String name) {
     MemorySegment loaded = modules.computeIfAbsent(module, Kernels::load);
     try (Arena arena = Arena.ofConfined()) {
@@ -64,16 +80,19 @@ final class Kernels implements AutoCloseable {
   }
 
   private static MemorySegment load(String module) {
-    byte[] ptx;
     try (InputStream in = Kernels.class.getResourceAsStream("ptx/" + module + ".ptx")) {
       if (in == null) {
         throw new BackendException(
             "this build has no kernel module " + module + "; build again with nvcc");
       }
-      ptx = in.readAllBytes();
+      return load(module, in.readAllBytes());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Loads PTX; {@code module} names it in errors. */
+  static MemorySegment load(String module, byte[] ptx) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment text = arena.allocate(ptx.length + 1L);
       MemorySegment.copy(ptx, 0, text, ValueLayout.JAVA_BYTE, 0, ptx.length);

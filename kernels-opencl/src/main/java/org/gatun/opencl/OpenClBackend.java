@@ -5,8 +5,10 @@ import java.util.List;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
+import org.gatun.backend.Witness;
 import org.gatun.graph.Graph;
 import org.gatun.tensor.WeightSource;
+import org.jspecify.annotations.Nullable;
 
 /** One OpenCL device: a context, and the kernels built for it. */
 final class OpenClBackend implements Backend {
@@ -35,6 +37,11 @@ final class OpenClBackend implements Backend {
   @Override
   public Numerics numerics() {
     return Numerics.F32;
+  }
+
+  @Override
+  public @Nullable Witness witness() {
+    return OclgrindWitness.find(context.device());
   }
 
   @Override

@@ -2,10 +2,12 @@ package org.gatun.opencl;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.gatun.backend.Backend;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.BackendOptions;
 import org.gatun.backend.BackendProvider;
+import org.gatun.backend.suite.Lane;
 import org.gatun.bindings.NativeLibrary;
 
 /** Offers OpenCL devices; {@code auto} takes a GPU and passes over CPUs. */
@@ -40,6 +42,22 @@ public final class OpenClBackendProvider implements BackendProvider {
       return new Availability(
           false, false, String.valueOf(e.getMessage()), "check the OpenCL driver with clinfo");
     }
+  }
+
+  @Override
+  public List<Lane> lanes() {
+    Lane plain = Lane.of(name());
+    Lane gpu =
+        new Lane(
+            name() + "-gpu",
+            name(),
+            Map.of("gatun.opencl.tiles", "gpu"),
+            Map.of(),
+            "",
+            List.of(),
+            List.of());
+    return List.of(
+        plain, gpu, OclgrindLane.of(false), OclgrindLane.of(true), OclgrindLane.uninitialised());
   }
 
   @Override

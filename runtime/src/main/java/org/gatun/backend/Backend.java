@@ -2,6 +2,7 @@ package org.gatun.backend;
 
 import org.gatun.graph.Graph;
 import org.gatun.tensor.WeightSource;
+import org.jspecify.annotations.Nullable;
 
 /** An open device. Thread-safe; closing it waits for running steps and frees everything. */
 public interface Backend extends AutoCloseable {
@@ -22,6 +23,11 @@ public interface Backend extends AutoCloseable {
    *     or memory
    */
   Program compile(Graph graph, WeightSource weights, CompileOptions options);
+
+  /** Who watches this device's kernels; null on hardware, which nobody can watch. */
+  default @Nullable Witness witness() {
+    return null;
+  }
 
   @Override
   void close();

@@ -2,6 +2,7 @@ package org.gatun.backend;
 
 import java.util.Collections;
 import java.util.List;
+import org.gatun.backend.suite.Lane;
 
 /**
  * A backend that {@link java.util.ServiceLoader} finds. Probing must be cheap and must never throw:
@@ -26,6 +27,11 @@ public interface BackendProvider {
    * @throws BackendException if it cannot be opened; the message has cause and remedy
    */
   Backend open(BackendOptions options);
+
+  /** How the kernel suite runs this backend: on its device, under its checkers. */
+  default List<Lane> lanes() {
+    return List.of(Lane.of(name()));
+  }
 
   /**
    * Which device each rank of a group inside this process gets.

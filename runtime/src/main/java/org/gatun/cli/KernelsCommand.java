@@ -6,17 +6,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.gatun.backend.BackendProvider;
-import org.gatun.backend.Backends;
+import org.gatun.backend.suite.Lane;
 import org.gatun.backend.suite.OpSuite;
+import org.gatun.backend.suite.Regression;
 import org.gatun.backend.suite.SuiteOptions;
-import org.gatun.backend.suite.SuiteReport;
-import org.gatun.backend.suite.SuiteRow;
-import org.gatun.backend.suite.SuiteRunner;
+import org.gatun.backend.suite.SuiteResult;
+import org.gatun.backend.suite.TerminalTable;
 import org.gatun.graph.spec.CaseRequest;
 import org.gatun.graph.spec.OpCase;
 import org.gatun.graph.spec.OpSpec;
 import org.gatun.graph.spec.OpSpecs;
+import org.gatun.kernel.KernelRegression;
 import org.gatun.tensor.DType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -47,20 +47,21 @@ final class KernelsCommand implements Runnable {
   /** Runs cases. */
   @Command(
       name = "test",
-      description = "Run the registry's cases on backends.",
+      description = "Run the registry's cases in lanes: backends on devices, some under checkers.",
       mixinStandardHelpOptions = true,
       footer = {
         "",
         "Examples:",
         "  gatun kernels test --backend jvm --op matmul --format Q4_K",
-        "  gatun kernels test --tier full --html report.html --xml report.xml"
+        "  gatun kernels test --tier full --html report.html --xml report.xml",
+        "  gatun kernels test --kernels examples.NaiveGemm     # kernels of your own"
       })
   static final class Test implements Callable<Integer> {
     @Option(
         names = "--backend",
         split = ",",
-        description = "Backends to test (default: all that are there).")
-    private List<String> backends = new ArrayList<>();
+        description = "Lanes to run, such as jvm, opencl, oclgrind, cuda (default: all).")
+    private List<String> lanes = new ArrayList<>();
 
     @Option(names = "--op", description = "Only ops whose name contains this.")
     private @Nullable String op;
@@ -89,51 +90,100 @@ final class KernelsCommand implements Runnable {
     @Option(names = "--xml", description = "Write JUnit XML.")
     private @Nullable Path xml;
 
+    @Option(
+        names = "--jobs",
+        description = "Lanes at a time (default: ${DEFAULT-VALUE}).",
+        defaultValue = "2")
+    private int jobs;
+
+    @Option(names = "--scratch", description = "Folder for logs (default: a temporary one).")
+    private @Nullable Path scratch;
+
+    @Option(names = "--baselines", description = "Folder of counters to compare with, exactly.")
+    private @Nullable Path baselines;
+
+    @Option(names = "--update-baselines", description = "Make what was counted the baselines.")
+    private boolean update;
+
+    @Option(names = "--kernels", description = "Run this KernelSuite instead of the registry.")
+    private @Nullable String kernels;
+
+    @Option(
+        names = "--beside",
+        description = "Folder of another build's jars: report times beside it.")
+    private @Nullable Path beside;
+
+    @Option(names = "--child", hidden = true, description = "Run this lane in this process.")
+    private @Nullable String child;
+
+    @Option(names = "--rows", hidden = true, description = "Where a lane's process puts its rows.")
+    private @Nullable Path rows;
+
     @Override
-    public Integer call() throws IOException {
-      List<BackendProvider> providers =
-          backends.isEmpty()
-              ? Backends.all().stream().filter(p -> !p.name().equals("reference")).toList()
-              : backends.stream().map(Backends::named).toList();
+    public Integer call() throws IOException, InterruptedException {
       SuiteOptions options =
           new SuiteOptions(
-              providers,
               op,
               formats.isEmpty() ? SuiteOptions.allFormats() : formats,
               caseId,
               tier == Tier.FULL,
               seed);
-      int[] done = {0};
-      List<SuiteRow> rows = new SuiteRunner(options, r -> progress(r, ++done[0])).run();
-      if (rows.stream().noneMatch(r -> r.result().status() != OpSuite.Status.REFUSED)) {
+      List<Lane> all =
+          kernels == null ? Lanes.all() : KernelRegression.lanes(KernelRegression.instance(kernels));
+      if (child != null && rows != null) {
+        Lanes.run(Lanes.named(all, child), options, kernels, rows);
+        return 0;
+      }
+      Path folder = scratch == null ? Files.createTempDirectory("gatun-kernels") : scratch;
+      Regression regression =
+          new Regression(
+              new Regression.Plan(
+                  lanes.isEmpty() ? all : lanes.stream().map(n -> Lanes.named(all, n)).toList(),
+                  options,
+                  Main.class.getName(),
+                  arguments(),
+                  folder,
+                  jobs,
+                  baselines,
+                  beside),
+              line -> System.err.println("gatun: " + line));
+      SuiteResult result = regression.run();
+      if (result.rows().stream()
+          .allMatch(r -> r.result().status() == OpSuite.Status.REFUSED)) {
         System.err.println(
             "gatun: no case ran; `gatun kernels list` shows the cases, `gatun devices` the backends");
       }
-      SuiteReport report = new SuiteReport(rows, seed);
-      System.out.print(report.table());
-      write(report);
-      return report.passed() ? 0 : 1;
-    }
-
-    private void write(SuiteReport report) throws IOException {
-      for (Path p : new Path[] {html, xml}) {
-        if (p != null && p.toAbsolutePath().getParent() != null) {
-          Files.createDirectories(p.toAbsolutePath().getParent());
+      System.out.print(TerminalTable.of(result));
+      Regression.write(result, html, xml);
+      if (update) {
+        if (result.count(OpSuite.Status.FAIL) > 0) {
+          System.err.println("gatun: baselines are not updated while cases fail");
+          return 1;
         }
+        regression.update(result).forEach(l -> System.out.println("baselines: " + l));
+        return 0;
       }
-      if (html != null) {
-        report.writeHtml(html);
-      }
-      if (xml != null) {
-        report.writeXml(xml);
-      }
+      return result.passed() ? 0 : 1;
     }
 
-    private static void progress(SuiteRow r, int done) {
-      if (r.result().status() == OpSuite.Status.FAIL) {
-        System.err.println("gatun: FAIL " + r.backend() + " " + r.result().caseId());
-      } else if (done % 200 == 0) {
-        System.err.println("gatun: " + done + " cases");
+    /** What a lane's process is told; the lane's name follows. */
+    private List<String> arguments() {
+      List<String> args = new ArrayList<>(List.of("kernels", "test"));
+      args.addAll(List.of("--tier", tier.name(), "--seed", Long.toString(seed)));
+      add(args, "--op", op);
+      add(args, "--case", caseId);
+      add(args, "--kernels", kernels);
+      if (!formats.isEmpty()) {
+        add(args, "--format", String.join(",", formats.stream().map(DType::name).toList()));
+      }
+      args.add("--child");
+      return args;
+    }
+
+    private static void add(List<String> args, String flag, @Nullable String value) {
+      if (value != null) {
+        args.add(flag);
+        args.add(value);
       }
     }
   }

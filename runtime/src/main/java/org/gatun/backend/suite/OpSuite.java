@@ -36,8 +36,14 @@ public final class OpSuite {
    *     op or format
    * @param detail the first wrong element, or the refusal
    * @param worst the largest error as a share of what the tolerance allows
+   * @param nanos how long the backend's own steps took
    */
-  public record Result(String caseId, Status status, String detail, double worst) {}
+  public record Result(String caseId, Status status, String detail, double worst, long nanos) {
+    /** A result without a time. */
+    public Result(String caseId, Status status, String detail, double worst) {
+      this(caseId, status, detail, worst, 0);
+    }
+  }
 
   /** What became of a case. */
   public enum Status {
@@ -65,8 +71,9 @@ public final class OpSuite {
         return new Result(c.id(), Status.REFUSED, String.valueOf(e.getMessage()), 0);
       }
       try (program) {
-        return new Result(
-            c.id(), Status.PASS, "", new Comparison(backend, c, reference, program).run());
+        Comparison comparison = new Comparison(backend, c, reference, program);
+        double worst = comparison.run();
+        return new Result(c.id(), Status.PASS, "", worst, comparison.nanos);
       } catch (Mismatch m) {
         return new Result(
             c.id(), Status.FAIL, m.getMessage() + " (seed " + c.seed() + ")", m.worst);
@@ -107,6 +114,7 @@ public final class OpSuite {
     private double worst;
     private long compared;
     private long skipped;
+    private long nanos;
 
     Comparison(Backend backend, OpCase test, ReferenceProgram reference, Program program) {
       this.test = test;
@@ -131,7 +139,9 @@ public final class OpSuite {
                 program.input(in.getKey(), x);
               }
               reference.run(exact);
+              long start = System.nanoTime();
               program.run(mine);
+              nanos += System.nanoTime() - start;
               exact.commit();
               mine.commit();
               for (var out : test.graph().outputs().entrySet()) {
@@ -222,12 +232,7 @@ public final class OpSuite {
           continue;
         }
         compared++;
-        double square = 0;
-        for (int i = 0; i < v.cols(); i++) {
-          double e = want[r * v.cols() + i];
-          square += Double.isInfinite(e) ? 0 : e * e;
-        }
-        double rms = Math.sqrt(square / v.cols());
+        double rms = Tolerance.rms(want, r * v.cols(), v.cols());
         for (int i = 0; i < v.cols(); i++) {
           int at = r * v.cols() + i;
           double y =
@@ -235,18 +240,14 @@ public final class OpSuite {
                   ? got.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, at)
                   : got.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, at);
           double e = want[at];
-          if (y == e) {
-            continue;
-          }
-          double allowed =
-              tolerance.relative() * Math.abs(e) + tolerance.scaled() * rms + Float.MIN_NORMAL;
-          double error = Math.abs(y - e);
-          if (!(error <= allowed)) {
+          double share = tolerance.share(y, e, rms);
+          if (!(share <= 1)) {
             throw new Mismatch(
-                "%s [%d,%d]: got %s, want %s, allowed ±%.3g".formatted(where, r, i, y, e, allowed),
-                error / allowed);
+                "%s [%d,%d]: got %s, want %s, allowed ±%.3g"
+                    .formatted(where, r, i, y, e, tolerance.allowed(e, rms)),
+                share);
           }
-          worst = Math.max(worst, error / allowed);
+          worst = Math.max(worst, share);
         }
       }
     }

@@ -17,6 +17,25 @@ public record Tolerance(double relative, double scaled) {
   /** Sums of f32 products. */
   public static final Tolerance SUM = new Tolerance(2e-5, 2e-5);
 
+  /** Root mean square of finite values. */
+  public static double rms(double[] x, int from, int count) {
+    double square = 0;
+    for (int i = from; i < from + count; i++) {
+      square += Double.isInfinite(x[i]) ? 0 : x[i] * x[i];
+    }
+    return Math.sqrt(square / count);
+  }
+
+  /** What an element may be off by. */
+  public double allowed(double reference, double rms) {
+    return relative * Math.abs(reference) + scaled * rms + Float.MIN_NORMAL;
+  }
+
+  /** The error as a share of what is allowed; NaN where the value is. */
+  public double share(double value, double reference, double rms) {
+    return value == reference ? 0 : Math.abs(value - reference) / allowed(reference, rms);
+  }
+
   /** Wider by this factor. */
   public Tolerance times(double factor) {
     return new Tolerance(relative * factor, scaled * factor);

@@ -1,0 +1,88 @@
+package org.gatun.opencl;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.gatun.backend.suite.Lane;
+
+/** How the suite runs OpenCL kernels under Oclgrind: which library, which checks, which cases. */
+final class OclgrindLane {
+  /** The simulator as an OpenCL library; the property names another place. */
+  static final Path LIBRARY =
+      Path.of(System.getProperty("gatun.library.oclgrind", "/usr/lib/oclgrind/liboclgrind-rt.so"));
+
+  /** Cases whose kernels together cover every source file. */
+  private static final List<String> QUICK =
+      List.of(
+          "(add|gather_rows|rms_norm|add_rms_norm|gated_act)/.*",
+          "rope/[a-z]+/d=(64|80)/.*/near",
+          "embed/[A-Z0-9_]+/first=4",
+          "sample/v=2/.*",
+          "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/[13]x\\d+x5",
+          "matmul/Q8_0/17x\\d+x5",
+          "gated_matmul/Q8_0/GELU_TANH/1x.*",
+          "attention/(full_mask|compacted_window)");
+
+  private static final List<String> FULL =
+      List.of(
+          "(add|gather_rows|rms_norm|add_rms_norm|gated_act|rope|embed|sample)/.*",
+          "matmul/[A-Z0-9_]+/[13]x.*",
+          "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x5",
+          "gated_matmul/(F16|Q8_0|Q4_K)/.*/1x.*",
+          "attention/(full_mask|compacted_window|tree)");
+
+  /**
+   * Where Oclgrind's reports of uninitialised values hold. Elsewhere version 21.10 reports values
+   * that are written (vectors passed to functions, selected vectors).
+   */
+  private static final List<String> UNINITIALISED = List.of("(add|gather_rows|embed)/.*");
+
+  private OclgrindLane() {}
+
+  /** Races, bounds, divergence, use of the API, instruction counts; on CPU- or GPU-shaped tiles. */
+  static Lane of(boolean gpu) {
+    return lane(gpu ? "oclgrind-gpu" : "oclgrind", gpu, Map.of(), QUICK, FULL);
+  }
+
+  /** Uninitialised values. */
+  static Lane uninitialised() {
+    return lane(
+        "oclgrind-uninit",
+        false,
+        Map.of("OCLGRIND_UNINITIALIZED", "1"),
+        UNINITIALISED,
+        UNINITIALISED);
+  }
+
+  private static Lane lane(
+      String name, boolean gpu, Map<String, String> more, List<String> quick, List<String> full) {
+    Map<String, String> environment = new TreeMap<>(more);
+    environment.putAll(
+        Map.of(
+            "OCLGRIND_DATA_RACES", "1",
+            "OCLGRIND_CHECK_API", "1",
+            "OCLGRIND_INST_COUNTS", "1",
+            "OCLGRIND_NUM_THREADS", "1",
+            // The limit is one for the process: behind it nothing is reported any more.
+            "OCLGRIND_MAX_ERRORS", "1000000",
+            // Optimised IR has shuffles with undefined lanes, which crash Oclgrind 21.10.
+            "OCLGRIND_BUILD_OPTIONS", "-cl-opt-disable",
+            "OCLGRIND_LOG", "{dir}/log"));
+    return new Lane(
+        name,
+        "opencl",
+        Map.of(
+            "gatun.library.opencl", LIBRARY.toString(),
+            "gatun.opencl.separate", "true",
+            "gatun.opencl.tiles", gpu ? "gpu" : "cpu",
+            OclgrindWitness.FOLDER, "{dir}"),
+        environment,
+        Files.exists(LIBRARY)
+            ? ""
+            : "no Oclgrind at " + LIBRARY + " → install it (Debian: oclgrind)",
+        quick,
+        full);
+  }
+}
