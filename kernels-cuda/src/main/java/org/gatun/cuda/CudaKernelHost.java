@@ -173,7 +173,11 @@ public final class CudaKernelHost implements KernelHost {
       throw new BackendException("interrupted while nvcc ran", e);
     } catch (IOException e) {
       throw new BackendException(
-          "cannot compile " + source + ": " + e.getMessage() + "; set NVCC, or put nvcc on the path",
+          "cannot compile "
+              + source
+              + ": "
+              + e.getMessage()
+              + "; set NVCC, or put nvcc on the path",
           new UncheckedIOException(e));
     }
   }

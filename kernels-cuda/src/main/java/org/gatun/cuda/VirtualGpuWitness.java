@@ -120,7 +120,9 @@ final class VirtualGpuWitness implements Witness {
             f.string("text"));
   }
 
-  /** Adds launches of one shape: counters are summed, what a launch has or has not is the largest. */
+  /**
+   * Adds launches of one shape: counters are summed, what a launch has or has not is the largest.
+   */
   private static void add(TreeMap<String, Long> sum, JsonObject group) throws JsonException {
     sum.merge("launches", group.integer("launches"), Long::sum);
     JsonObject counters = group.object("counters");
@@ -148,7 +150,9 @@ final class VirtualGpuWitness implements Witness {
           "ptxas.spill_bytes",
           group.integer("spill_stores", 0) + group.integer("spill_loads", 0));
       largest(
-          sum, "ptxas.idle_threads_per_sm", THREADS - resident(registers, threads, shared) * threads);
+          sum,
+          "ptxas.idle_threads_per_sm",
+          THREADS - resident(registers, threads, shared) * threads);
     }
   }
 

@@ -82,8 +82,7 @@ public final class ClKernelHost implements KernelHost {
         for (KernelCase.Arg a : c.args()) {
           switch (a) {
             case KernelCase.In x ->
-                kernel.arg(
-                    upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, x.data()), buffers));
+                kernel.arg(upload(arena.allocateFrom(ValueLayout.JAVA_FLOAT, x.data()), buffers));
             case KernelCase.Ints x ->
                 kernel.arg(upload(arena.allocateFrom(ValueLayout.JAVA_INT, x.data()), buffers));
             case KernelCase.Out x -> kernel.arg(result = upload(out, buffers));

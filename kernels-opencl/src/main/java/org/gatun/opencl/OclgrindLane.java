@@ -20,8 +20,8 @@ final class OclgrindLane {
           "rope/[a-z]+/d=(64|80)/.*/near",
           "embed/[A-Z0-9_]+/first=4",
           "sample/v=2/.*",
-          "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/[13]x\\d+x5",
-          "matmul/Q8_0/17x\\d+x5",
+          "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/(1x\\d+x48|3x\\d+x5)",
+          "matmul/Q8_0/17x\\d+x48",
           "gated_matmul/Q8_0/GELU_TANH/1x.*",
           "attention/(full_mask|compacted_window)");
 
@@ -29,7 +29,7 @@ final class OclgrindLane {
       List.of(
           "(add|gather_rows|rms_norm|add_rms_norm|gated_act|rope|embed|sample)/.*",
           "matmul/[A-Z0-9_]+/[13]x.*",
-          "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x5",
+          "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x48",
           "gated_matmul/(F16|Q8_0|Q4_K)/.*/1x.*",
           "attention/(full_mask|compacted_window|tree)");
 
@@ -43,7 +43,8 @@ final class OclgrindLane {
 
   /** Races, bounds, divergence, use of the API, instruction counts; on CPU- or GPU-shaped tiles. */
   static Lane of(boolean gpu) {
-    return lane(gpu ? "oclgrind-gpu" : "oclgrind", gpu, Map.of(), QUICK, FULL);
+    return lane(
+        gpu ? "oclgrind-gpu" : "oclgrind", gpu, Map.of("OCLGRIND_INST_COUNTS", "1"), QUICK, FULL);
   }
 
   /** Uninitialised values. */
@@ -63,7 +64,6 @@ final class OclgrindLane {
         Map.of(
             "OCLGRIND_DATA_RACES", "1",
             "OCLGRIND_CHECK_API", "1",
-            "OCLGRIND_INST_COUNTS", "1",
             "OCLGRIND_NUM_THREADS", "1",
             // The limit is one for the process: behind it nothing is reported any more.
             "OCLGRIND_MAX_ERRORS", "1000000",
@@ -74,10 +74,14 @@ final class OclgrindLane {
         name,
         "opencl",
         Map.of(
-            "gatun.library.opencl", LIBRARY.toString(),
-            "gatun.opencl.separate", "true",
-            "gatun.opencl.tiles", gpu ? "gpu" : "cpu",
-            OclgrindWitness.FOLDER, "{dir}"),
+            "gatun.library.opencl",
+            LIBRARY.toString(),
+            "gatun.opencl.separate",
+            "true",
+            "gatun.opencl.tiles",
+            gpu ? "gpu" : "cpu",
+            OclgrindWitness.FOLDER,
+            "{dir}"),
         environment,
         Files.exists(LIBRARY)
             ? ""

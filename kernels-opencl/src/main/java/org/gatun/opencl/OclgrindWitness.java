@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What Oclgrind says while kernels run: its log (findings), standard error (misuse of the API) and
- * standard output (instructions by kind), each read from where the last case ended. The process must
- * have been started with all three in one folder; see {@link OclgrindLane}.
+ * standard output (instructions by kind), each read from where the last case ended. The process
+ * must have been started with all three in one folder; see {@link OclgrindLane}.
  */
 final class OclgrindWitness implements Witness {
   /** Names the folder that holds {@code log}, {@code stdout} and {@code stderr}. */

@@ -129,7 +129,9 @@ final class KernelsCommand implements Runnable {
               tier == Tier.FULL,
               seed);
       List<Lane> all =
-          kernels == null ? Lanes.all() : KernelRegression.lanes(KernelRegression.instance(kernels));
+          kernels == null
+              ? Lanes.all()
+              : KernelRegression.lanes(KernelRegression.instance(kernels));
       if (child != null && rows != null) {
         Lanes.run(Lanes.named(all, child), options, kernels, rows);
         return 0;
@@ -141,15 +143,16 @@ final class KernelsCommand implements Runnable {
                   lanes.isEmpty() ? all : lanes.stream().map(n -> Lanes.named(all, n)).toList(),
                   options,
                   Main.class.getName(),
-                  arguments(),
+                  kernels == null
+                      ? Regression.arguments(options)
+                      : KernelRegression.arguments(kernels, caseId),
                   folder,
                   jobs,
                   baselines,
                   beside),
               line -> System.err.println("gatun: " + line));
       SuiteResult result = regression.run();
-      if (result.rows().stream()
-          .allMatch(r -> r.result().status() == OpSuite.Status.REFUSED)) {
+      if (result.rows().stream().allMatch(r -> r.result().status() == OpSuite.Status.REFUSED)) {
         System.err.println(
             "gatun: no case ran; `gatun kernels list` shows the cases, `gatun devices` the backends");
       }
@@ -160,31 +163,14 @@ final class KernelsCommand implements Runnable {
           System.err.println("gatun: baselines are not updated while cases fail");
           return 1;
         }
-        regression.update(result).forEach(l -> System.out.println("baselines: " + l));
+        if (baselines == null) {
+          throw new UsageException("--update-baselines needs --baselines FOLDER");
+        }
+        Regression.update(result, baselines, options.unfiltered())
+            .forEach(l -> System.out.println("baselines: " + l));
         return 0;
       }
       return result.passed() ? 0 : 1;
-    }
-
-    /** What a lane's process is told; the lane's name follows. */
-    private List<String> arguments() {
-      List<String> args = new ArrayList<>(List.of("kernels", "test"));
-      args.addAll(List.of("--tier", tier.name(), "--seed", Long.toString(seed)));
-      add(args, "--op", op);
-      add(args, "--case", caseId);
-      add(args, "--kernels", kernels);
-      if (!formats.isEmpty()) {
-        add(args, "--format", String.join(",", formats.stream().map(DType::name).toList()));
-      }
-      args.add("--child");
-      return args;
-    }
-
-    private static void add(List<String> args, String flag, @Nullable String value) {
-      if (value != null) {
-        args.add(flag);
-        args.add(value);
-      }
     }
   }
 

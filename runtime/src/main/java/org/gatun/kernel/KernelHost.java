@@ -27,15 +27,14 @@ public interface KernelHost {
 
   /** All hosts. */
   static List<KernelHost> all() {
-    return ServiceLoader.load(KernelHost.class).stream()
-        .map(ServiceLoader.Provider::get)
-        .toList();
+    return ServiceLoader.load(KernelHost.class).stream().map(ServiceLoader.Provider::get).toList();
   }
 
   /** An open device. */
   interface Device extends AutoCloseable {
     /**
-     * Compiles the case's kernel (once per source and options), launches it, and returns the output.
+     * Compiles the case's kernel (once per source and options), launches it, and returns the
+     * output.
      *
      * @throws BackendException if it does not compile, launch or end; the message has the
      *     compiler's first error

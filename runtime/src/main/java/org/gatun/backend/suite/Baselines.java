@@ -58,7 +58,12 @@ public record Baselines(
 
   /** What rows of one lane counted, as baselines. */
   static Baselines of(List<SuiteRow> rows, long seed) {
-    String tool = rows.stream().map(r -> r.evidence().tool()).filter(t -> !t.isEmpty()).findFirst().orElse("");
+    String tool =
+        rows.stream()
+            .map(r -> r.evidence().tool())
+            .filter(t -> !t.isEmpty())
+            .findFirst()
+            .orElse("");
     Baselines b = new Baselines(tool, seed, new TreeMap<>());
     for (SuiteRow r : rows) {
       if (r.result().status() == OpSuite.Status.PASS && GateCases.contains(r)) {

@@ -9,12 +9,13 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The performance gate without a clock: what a lane counted beside its baselines, exactly. A counter
- * that rose fails; one that fell asks for new baselines.
+ * The performance gate without a clock: what a lane counted beside its baselines, exactly. A
+ * counter that rose fails; one that fell asks for new baselines.
  */
 public final class Gate {
   /** Counters that are no sums: they say nothing over several kernels. */
-  private static final List<String> NOT_SUMS = List.of("ptxas.", "shared_static", "shared_dynamic", "local_bytes");
+  private static final List<String> NOT_SUMS =
+      List.of("ptxas.", "shared_static", "shared_dynamic", "local_bytes");
 
   private Gate() {}
 
@@ -31,8 +32,7 @@ public final class Gate {
 
     @Override
     public String toString() {
-      return "%s %s: %s %,d → %,d (%s)"
-          .formatted(caseId, kernel, counter, was, is, percent());
+      return "%s %s: %s %,d → %,d (%s)".formatted(caseId, kernel, counter, was, is, percent());
     }
 
     /** The change as a share. */
@@ -76,7 +76,11 @@ public final class Gate {
    * @param complete whether every case of the tier ran
    */
   public static Outcome compare(
-      @Nullable Baselines baselines, String lane, List<SuiteRow> rows, long seed, boolean complete) {
+      @Nullable Baselines baselines,
+      String lane,
+      List<SuiteRow> rows,
+      long seed,
+      boolean complete) {
     Baselines now = Baselines.of(rows, seed);
     if (now.tool().isEmpty()) {
       return skipped(lane, "", "nothing watched the kernels");
@@ -102,7 +106,9 @@ public final class Gate {
       }
       compared += c.getValue().size();
       if (was.keySet().equals(c.getValue().keySet())) {
-        c.getValue().forEach((k, v) -> diff(c.getKey(), k, was.getOrDefault(k, new TreeMap<>()), v, changes));
+        c.getValue()
+            .forEach(
+                (k, v) -> diff(c.getKey(), k, was.getOrDefault(k, new TreeMap<>()), v, changes));
       } else {
         diff(c.getKey(), "all kernels", sum(was), sum(c.getValue()), changes);
         unknown.add(c.getKey() + " (kernels " + was.keySet() + " → " + c.getValue().keySet() + ")");

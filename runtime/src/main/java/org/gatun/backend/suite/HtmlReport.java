@@ -76,8 +76,7 @@ public final class HtmlReport {
   }
 
   private void tile(String kind, long n, String what) {
-    s.append(
-        "<div class=\"tile %s\"><b>%,d</b><span>%s</span></div>".formatted(kind, n, what));
+    s.append("<div class=\"tile %s\"><b>%,d</b><span>%s</span></div>".formatted(kind, n, what));
   }
 
   private void failures() {
@@ -200,8 +199,20 @@ public final class HtmlReport {
               .anyMatch(r -> r.evidence().kernels().getFirst().values().containsKey("inst.warp"));
       if (gpu) {
         table(
-            "case", "kernel", "instructions", "requests’ sectors", "footprint B", "bound B", "÷",
-            "conflicts", "matrix MACs", "barriers", "registers", "spills", "shared B", "idle threads/SM");
+            "case",
+            "kernel",
+            "instructions",
+            "requests’ sectors",
+            "footprint B",
+            "bound B",
+            "÷",
+            "conflicts",
+            "matrix MACs",
+            "barriers",
+            "registers",
+            "spills",
+            "shared B",
+            "idle threads/SM");
       } else {
         table("case", "kernel", "instructions", "global loads", "global stores", "local accesses");
       }
@@ -233,7 +244,9 @@ public final class HtmlReport {
                   .sum();
       cells.add(value(v, moved, key, "inst.warp"));
       cells.add(
-          value(v, moved, key, "global.ld.sectors") + " + " + value(v, moved, key, "global.st.sectors"));
+          value(v, moved, key, "global.ld.sectors")
+              + " + "
+              + value(v, moved, key, "global.st.sectors"));
       cells.add("%,d".formatted(bytes));
       cells.add("%,.0f".formatted(r.bound().bytes()));
       cells.add(r.bound().bytes() > 0 ? "%.2f".formatted(all / r.bound().bytes()) : "–");
@@ -249,8 +262,7 @@ public final class HtmlReport {
       cells.add(
           "%,d"
               .formatted(
-                  v.getOrDefault("shared_static", 0L)
-                      + v.getOrDefault("shared_dynamic", 0L)));
+                  v.getOrDefault("shared_static", 0L) + v.getOrDefault("shared_dynamic", 0L)));
       cells.add(value(v, moved, key, "ptxas.idle_threads_per_sm"));
     } else {
       for (String n : List.of("inst", "inst.load.global", "inst.store.global")) {
@@ -279,7 +291,11 @@ public final class HtmlReport {
             .flatMap(
                 r ->
                     r.evidence().findings().stream()
-                        .map(f -> Map.entry(r.lane() + "\t" + f.error() + "\t" + f.id() + "\t" + f.text(), r)))
+                        .map(
+                            f ->
+                                Map.entry(
+                                    r.lane() + "\t" + f.error() + "\t" + f.id() + "\t" + f.text(),
+                                    r)))
             .collect(
                 Collectors.groupingBy(
                     Map.Entry::getKey,
@@ -359,7 +375,9 @@ public final class HtmlReport {
           },
           escape(r.lane()),
           escape(x.caseId()),
-          x.status() == OpSuite.Status.REFUSED ? "skipped" : x.status().name().toLowerCase(java.util.Locale.ROOT),
+          x.status() == OpSuite.Status.REFUSED
+              ? "skipped"
+              : x.status().name().toLowerCase(java.util.Locale.ROOT),
           "%.3f".formatted(x.worst()),
           "%.1f".formatted(r.nanos() / 1e6),
           escape(x.detail()));
@@ -384,7 +402,9 @@ public final class HtmlReport {
   private void row(String kind, String... cells) {
     s.append(kind.isEmpty() ? "<tr>" : "<tr class=\"" + kind + "\">");
     for (String c : cells) {
-      boolean number = !c.isEmpty() && (Character.isDigit(c.charAt(0)) || c.startsWith("+") || c.startsWith("-"));
+      boolean number =
+          !c.isEmpty()
+              && (Character.isDigit(c.charAt(0)) || c.startsWith("+") || c.startsWith("-"));
       s.append(number ? "<td class=\"n\">" : "<td>").append(c);
     }
     s.append("</tr>\n");

@@ -15,8 +15,8 @@ import java.util.regex.Pattern;
  * @param properties system properties of the process; {@code {dir}} stands for its scratch folder
  * @param environment more environment; likewise
  * @param missing why the lane cannot run here, with the remedy; empty if it can
- * @param quick case ids (regular expressions) of the quick tier that this lane runs in its own quick
- *     tier, for lanes that are a thousand times slower; empty for no limit
+ * @param quick case ids (regular expressions) of the quick tier that this lane runs in its own
+ *     quick tier, for lanes that are a thousand times slower; empty for no limit
  * @param full likewise in its full tier; empty for no limit and the full tier of other lanes
  */
 public record Lane(

@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import org.gatun.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /** A whole run: lanes in processes of their own, several at a time, then the gate. */
@@ -45,6 +46,24 @@ public final class Regression {
       @Nullable Path baselines,
       @Nullable Path otherLib) {}
 
+  /** What the command line's main is told to run these cases of the registry in one lane. */
+  public static List<String> arguments(SuiteOptions o) {
+    List<String> args = new ArrayList<>(List.of("kernels", "test"));
+    args.addAll(List.of("--tier", o.full() ? "full" : "quick", "--seed", Long.toString(o.seed())));
+    if (o.op() != null) {
+      args.addAll(List.of("--op", o.op()));
+    }
+    if (o.caseId() != null) {
+      args.addAll(List.of("--case", o.caseId()));
+    }
+    if (!o.formats().equals(SuiteOptions.allFormats())) {
+      args.addAll(
+          List.of("--format", String.join(",", o.formats().stream().map(DType::name).toList())));
+    }
+    args.add("--child");
+    return args;
+  }
+
   /** A run that tells {@code log} how it goes on. */
   public Regression(Plan plan, Consumer<String> log) {
     this.plan = plan;
@@ -75,27 +94,29 @@ public final class Regression {
   }
 
   private boolean complete(List<SuiteRow> rows) {
-    return plan.options().unfiltered()
-        && rows.stream().noneMatch(r -> r.result().caseId().startsWith("("));
+    return plan.options().unfiltered() && ran(rows);
+  }
+
+  /** Whether the lane ran to its end. */
+  private static boolean ran(List<SuiteRow> rows) {
+    return rows.stream().noneMatch(r -> r.result().caseId().startsWith("("));
   }
 
   /**
    * Makes what a run counted the new baselines. Lanes that did not run, or were not watched, keep
    * theirs.
    *
+   * @param folder of the baselines
+   * @param complete whether cases with baselines that did not run are gone
    * @return a line per lane whose file changed
    */
-  public List<String> update(SuiteResult result) throws IOException {
+  public static List<String> update(SuiteResult result, Path folder, boolean complete)
+      throws IOException {
     List<String> changed = new ArrayList<>();
-    Path folder = plan.baselines();
-    if (folder == null) {
-      return changed;
-    }
     for (Gate.Outcome g : result.gates()) {
-      List<SuiteRow> rows =
-          result.rows().stream().filter(r -> r.lane().equals(g.lane())).toList();
+      List<SuiteRow> rows = result.rows().stream().filter(r -> r.lane().equals(g.lane())).toList();
       Baselines now = Baselines.of(rows, result.seed());
-      if (!now.cases().isEmpty() && now.write(folder, g.lane(), complete(rows))) {
+      if (!now.cases().isEmpty() && now.write(folder, g.lane(), complete && ran(rows))) {
         long worse = g.changes().stream().filter(Gate.Change::worse).count();
         changed.add(
             g.lane()
@@ -135,8 +156,7 @@ public final class Regression {
     long start = System.nanoTime();
     List<SuiteRow> rows = process("lanes").run(l, plan.mainClass(), arguments(l));
     log.accept(
-        "%s: %d cases, %.0f s"
-            .formatted(l.name(), rows.size(), (System.nanoTime() - start) / 1e9));
+        "%s: %d cases, %.0f s".formatted(l.name(), rows.size(), (System.nanoTime() - start) / 1e9));
     return rows;
   }
 
@@ -150,7 +170,9 @@ public final class Regression {
     return new LaneProcess(plan.scratch().resolve(folder), Duration.ofMinutes(3));
   }
 
-  /** Rounds of this build and the other in turn, one process at a time, on lanes without a witness. */
+  /**
+   * Rounds of this build and the other in turn, one process at a time, on lanes without a witness.
+   */
   private List<SuiteResult.Ratio> ratios(Path otherLib) throws IOException, InterruptedException {
     List<SuiteResult.Ratio> all = new ArrayList<>();
     for (Lane l : plan.lanes()) {

@@ -9,8 +9,8 @@ import java.util.Map;
 import org.gatun.backend.Evidence;
 
 /**
- * A roofline plot (Williams, Waterman, Patterson 2009) of kernels that were counted, on the published
- * limits of one GPU. A point's height is a model from its counters, not a measurement.
+ * A roofline plot (Williams, Waterman, Patterson 2009) of kernels that were counted, on the
+ * published limits of one GPU. A point's height is a model from its counters, not a measurement.
  */
 final class Roofline {
   /** NVIDIA H100 SXM: data sheet. */
@@ -68,9 +68,7 @@ final class Roofline {
         64.0 * v.getOrDefault("inst.warp.fp32", 0L) + 256.0 * v.getOrDefault("inst.warp.dp4a", 0L);
     boolean int8 = v.keySet().stream().anyMatch(n -> n.startsWith("mma") && n.contains("s8"));
     double[] times = {
-      bytes / BANDWIDTH,
-      matrix / (int8 ? INT8 : F16),
-      v.getOrDefault("inst.warp", 0L) / ISSUE
+      bytes / BANDWIDTH, matrix / (int8 ? INT8 : F16), v.getOrDefault("inst.warp", 0L) / ISSUE
     };
     int bound = 0;
     for (int i = 1; i < 3; i++) {
@@ -114,7 +112,8 @@ final class Roofline {
       int at = TOP + 150 + 20 * line++;
       s.append(
           "<circle class=\"c%d\" cx=\"%d\" cy=\"%d\" r=\"4\"/><text x=\"%d\" y=\"%d\">%s</text>\n"
-              .formatted(e.getValue(), W - RIGHT + 16, at, W - RIGHT + 26, at + 4, escape(e.getKey())));
+              .formatted(
+                  e.getValue(), W - RIGHT + 16, at, W - RIGHT + 26, at + 4, escape(e.getKey())));
     }
     return s.append("</svg>").toString();
   }
@@ -123,7 +122,12 @@ final class Roofline {
     for (int i = (int) X0; i <= X1; i++) {
       s.append(
           "<line class=\"grid\" x1=\"%1$.1f\" x2=\"%1$.1f\" y1=\"%2$d\" y2=\"%3$d\"/><text class=\"tick\" text-anchor=\"middle\" x=\"%1$.1f\" y=\"%4$d\">%5$s</text>\n"
-              .formatted(x(i), TOP, H - BOTTOM, H - BOTTOM + 16, i < 0 ? "0." + "0".repeat(-i - 1) + "1" : "1" + "0".repeat(i)));
+              .formatted(
+                  x(i),
+                  TOP,
+                  H - BOTTOM,
+                  H - BOTTOM + 16,
+                  i < 0 ? "0." + "0".repeat(-i - 1) + "1" : "1" + "0".repeat(i)));
     }
     String[] names = {"1 G/s", "10 G/s", "100 G/s", "1 T/s", "10 T/s", "100 T/s", "1,000 T/s"};
     for (int i = (int) Y0; i <= Y1; i++) {

@@ -112,8 +112,7 @@ public final class RowFile implements AutoCloseable {
   private static SuiteRow row(JsonObject o) throws JsonException {
     List<Evidence.Finding> findings = new ArrayList<>();
     for (JsonObject f : o.objects("findings")) {
-      findings.add(
-          new Evidence.Finding(f.string("id"), f.bool("error", true), f.string("text")));
+      findings.add(new Evidence.Finding(f.string("id"), f.bool("error", true), f.string("text")));
     }
     List<Evidence.Counters> kernels = new ArrayList<>();
     for (JsonObject k : o.objects("kernels")) {

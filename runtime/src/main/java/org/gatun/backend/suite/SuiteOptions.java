@@ -15,11 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param seed of all random content
  */
 public record SuiteOptions(
-    @Nullable String op,
-    List<DType> formats,
-    @Nullable String caseId,
-    boolean full,
-    long seed) {
+    @Nullable String op, List<DType> formats, @Nullable String caseId, boolean full, long seed) {
   /** The seed of runs that name none. */
   public static final long DEFAULT_SEED = 42;
 

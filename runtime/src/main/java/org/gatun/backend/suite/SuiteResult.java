@@ -73,7 +73,7 @@ public record SuiteResult(
     Map<String, List<String>> why = new TreeMap<>();
     for (SuiteRow r : rows) {
       if (r.result().status() == OpSuite.Status.REFUSED) {
-        why.computeIfAbsent(r.result().detail(), k -> new java.util.ArrayList<>())
+        why.computeIfAbsent(brief(r.result().detail()), k -> new java.util.ArrayList<>())
             .add(r.lane() + " " + r.result().caseId());
       }
     }
@@ -84,6 +84,12 @@ public record SuiteResult(
       }
     }
     return why;
+  }
+
+  /** A reason without the shape that it was met with, so that like goes with like. */
+  private static String brief(String reason) {
+    int shape = reason.indexOf(": [");
+    return shape < 0 ? reason : reason.substring(0, shape);
   }
 
   /** The command that runs a failed row alone. */

@@ -72,8 +72,7 @@ public final class SuiteRunner {
 
   private void skip(String why) {
     listener.row(
-        SuiteRow.bare(
-            lane, "–", new OpSuite.Result("(backend)", OpSuite.Status.REFUSED, why, 0)));
+        SuiteRow.bare(lane, "–", new OpSuite.Result("(backend)", OpSuite.Status.REFUSED, why, 0)));
   }
 
   private void run(OpSpec spec) {

@@ -2,7 +2,9 @@ package org.gatun.backend.suite;
 
 import java.util.List;
 
-/** A run in a few lines: counts per lane and op, what failed and how to repeat it, what was skipped. */
+/**
+ * A run in a few lines: counts per lane and op, what failed and how to repeat it, what was skipped.
+ */
 public final class TerminalTable {
   private static final int MOST_CHANGES = 40;
 
@@ -45,14 +47,19 @@ public final class TerminalTable {
           r.highest(),
           r.cases());
     }
-    result.skips().forEach((why, what) -> line(s, "skipped %d (%s): %s", what.size(), brief(what), why));
+    result
+        .skips()
+        .forEach((why, what) -> line(s, "skipped %d (%s): %s", what.size(), brief(what), why));
     line(
         s,
         "%d passed, %d failed, %d skipped; %d counters rose; %s",
         result.count(OpSuite.Status.PASS),
         result.count(OpSuite.Status.FAIL),
         result.count(OpSuite.Status.REFUSED),
-        result.gates().stream().flatMap(g -> g.changes().stream()).filter(Gate.Change::worse).count(),
+        result.gates().stream()
+            .flatMap(g -> g.changes().stream())
+            .filter(Gate.Change::worse)
+            .count(),
         result.what());
     return s.toString();
   }

@@ -12,6 +12,7 @@ import org.gatun.graph.StepLimits;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Op;
 import org.gatun.tensor.DType;
+import org.gatun.tensor.codec.RandomBlocks;
 
 /** Puts one test case together: operands by shape, one op, then steps with random inputs. */
 public final class CaseBuilder {
@@ -48,6 +49,16 @@ public final class CaseBuilder {
   /** A random weight. */
   public Value weight(String name, DType dtype, long rows, int cols) {
     return graph.weight(random.add(name, dtype, rows, cols));
+  }
+
+  /** A weight whose elements or block scales are subnormal. */
+  public Value subnormalWeight(String name, DType dtype, long rows, int cols) {
+    return graph.weight(random.add(name, dtype, rows, cols, RandomBlocks.subnormal(dtype)));
+  }
+
+  /** A weight of zeros, but for some rows: it may be huge. */
+  public Value sparseWeight(String name, DType dtype, long rows, int cols, long... filled) {
+    return graph.weight(random.sparse(name, dtype, rows, cols, filled));
   }
 
   /** Declares a KV layer. */

@@ -44,6 +44,7 @@ final class MatMulSpecs {
           parts.weight("bv", DType.F32, 1, 32));
       cases.add(parts.narrowing(Narrowing.weight(t, 1)).runRows(1).runRows(9).build());
     }
+    cases.addAll(EdgeSpecs.matMul(q));
     return cases;
   }
 
@@ -85,6 +86,7 @@ final class MatMulSpecs {
                 .build());
       }
     }
+    cases.addAll(EdgeSpecs.embed(q));
     return cases;
   }
 }

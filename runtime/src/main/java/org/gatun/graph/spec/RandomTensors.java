@@ -22,9 +22,28 @@ public final class RandomTensors implements WeightSource {
 
   /** Adds a weight of roughly unit variance over the square root of its width. */
   public Tensor add(String name, DType dtype, long rows, int cols) {
-    MemorySegment data = Arena.ofAuto().allocate(Math.multiplyExact(rows, dtype.bytes(cols)), 64);
     double scale = rows == 1 ? 1 : 1 / Math.sqrt(cols);
-    RandomBlocks.fill(dtype, data, random, (float) (scale / Math.sqrt(3)));
+    return add(name, dtype, rows, cols, (float) (scale / Math.sqrt(3)));
+  }
+
+  /** Adds a weight whose elements deviate by this much. */
+  public Tensor add(String name, DType dtype, long rows, int cols, float deviation) {
+    Tensor t = zeros(name, dtype, rows, cols);
+    RandomBlocks.fill(dtype, t.data(), random, deviation);
+    return t;
+  }
+
+  /** Adds a weight of zeros, but for some rows. */
+  public Tensor sparse(String name, DType dtype, long rows, int cols, long... filled) {
+    Tensor t = zeros(name, dtype, rows, cols);
+    for (long r : filled) {
+      RandomBlocks.fill(dtype, t.row(r), random, (float) (1 / Math.sqrt(3.0 * cols)));
+    }
+    return t;
+  }
+
+  private Tensor zeros(String name, DType dtype, long rows, int cols) {
+    MemorySegment data = Arena.ofAuto().allocate(Math.multiplyExact(rows, dtype.bytes(cols)), 64);
     Tensor t = Tensor.dense(name, dtype, rows, cols, data);
     tensors.put(name, t);
     return t;

@@ -63,6 +63,18 @@ public final class RandomBlocks {
     }
   }
 
+  /**
+   * A deviation at which elements (F32, BF16, F16) or block scales are subnormal in their own type:
+   * a kernel that flushes them to zero shows.
+   */
+  public static float subnormal(DType dtype) {
+    return switch (dtype) {
+      case F32, BF16 -> 1e-39f;
+      case F16 -> 1e-5f;
+      default -> 2e-6f * scales(dtype).deviation;
+    };
+  }
+
   private static void fillQuantized(
       DType dtype, MemorySegment dst, RandomGenerator random, float deviation) {
     fillBits(dst, random);
