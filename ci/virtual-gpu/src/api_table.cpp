@@ -57,7 +57,7 @@ void* proc_address(const char* name) {
                                                                                                               cuStreamBeginCapture)
                                                                                                               X(cuStreamEndCapture)
                                                                                                                   X(cuStreamIsCapturing)
-                                                                                                                      X(cuThreadExchangeStreamCaptureMode)};
+                                                                                                                      X(cuThreadExchangeStreamCaptureMode) X(cuLinkCreate) X(cuLinkAddData) X(cuLinkComplete) X(cuLinkDestroy)};
   auto it = table.find(name);
   return it == table.end() ? nullptr : it->second;
 }

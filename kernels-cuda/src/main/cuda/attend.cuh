@@ -11,10 +11,10 @@ constexpr int THREADS = 128, WARPS = THREADS / 32;
 // the eight lanes of a key read 128 neighbouring bytes.
 __device__ inline int spread(int e) { return (e & ~63) + (e & 4) * 8 + ((e & 56) >> 1) + (e & 3); }
 
-// What a split leaves behind for combine: [split][row][head], O unnormalised.
+// What a split leaves behind for combine.
 struct Partial {
-  float* o;
-  float2* ml;  // running max, sum of exponentials
+  float* o;    // [split][row][head][dim], unnormalised
+  float2* ml;  // [row][head][split]: running max, sum of exponentials
 };
 
 // Where the 64 keys of a tile lie: neighbours in a page, or tokens of a prefix named one by one.
@@ -191,7 +191,7 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
     size_t at = (size_t)r * heads + head0 + threadIdx.x;
     float m = top[threadIdx.x], l = sum[threadIdx.x];
     if (splits > 1) {
-      partial.ml[(size_t)blockIdx.z * gridDim.y * heads + at] = make_float2(m, l);
+      partial.ml[at * splits + blockIdx.z] = make_float2(m, l);
     } else if (lse) {
       lse[at] = l > 0 ? m + logf(l) : -INFINITY;
     }

@@ -81,26 +81,23 @@ ATTEND(2)
 ATTEND(4)
 ATTEND(8)
 
-// grid (heads, rows): merges the splits of one head of one row by their log sums.
+// grid (heads, rows): merges the splits of one head of one row by their log sums; at most 32, a lane of each warp has one.
 KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial partial, float* out, float* lse) {
-  int r = blockIdx.y, h = blockIdx.x;
+  int r = blockIdx.y, h = blockIdx.x, lane = threadIdx.x & 31;
   if (r >= step.tokens()) return;
   if (step.seq(ROW_COUNT, step.row(SEQUENCE, r)) > maxRows) return;
   size_t at = (size_t)r * heads + h, stride = (size_t)gridDim.y * heads;
-  float m = -INFINITY;
-  for (int s = 0; s < splits; s++) m = fmaxf(m, partial.ml[s * stride + at].x);
-  float safe = m == -INFINITY ? 0.0f : m, l = 0;
-  for (int s = 0; s < splits; s++) {
-    float2 ml = partial.ml[s * stride + at];
-    l += ml.y * __expf(ml.x - safe);
-  }
+  float2 ml = lane < splits ? partial.ml[at * splits + lane] : make_float2(-INFINITY, 0);
+  float m = warpMax(ml.x), safe = m == -INFINITY ? 0.0f : m, weight = __expf(ml.x - safe), l = warpSum(ml.y * weight);
   float inverse = l > 0 ? 1.0f / l : 0.0f;
-  for (int i = threadIdx.x; i < dim; i += blockDim.x) {
+  for (int i0 = 0; i0 < dim; i0 += blockDim.x) {
+    int i = i0 + threadIdx.x;
     float o = 0;
     for (int s = 0; s < splits; s++) {
-      o += partial.o[(s * stride + at) * dim + i] * __expf(partial.ml[s * stride + at].x - safe);
+      float w = __shfl_sync(FULL_WARP, weight, s);
+      if (i < dim) o += partial.o[(s * stride + at) * dim + i] * w;
     }
-    out[at * dim + i] = o * inverse;
+    if (i < dim) out[at * dim + i] = o * inverse;
   }
   if (lse && threadIdx.x == 0) lse[at] = l > 0 ? m + logf(l) : -INFINITY;
 }

@@ -4,7 +4,8 @@
 //   tile    one page: 64 keys. K of the next tile travels while this one's softmax and P·V run, V while Q·Kᵀ does
 //   shared  Q, K, V [64][D + 8] f16: the 16-byte gap puts 8 rows of a matrix on different banks
 //
-// Rows that see no key give 0 and −∞. Scores are in base 2: the scale carries log2 e.
+// A warp leaves out the 16-key fragments behind the last slot that any of its rows sees. Rows that see no key give 0 and −∞.
+// Scores are in base 2: the scale carries log2 e.
 #pragma once
 
 #include "kv.cuh"
@@ -70,6 +71,7 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
   // Positions may repeat or jump within a step; only slots that are positions let whole tiles be skipped.
   int from = (simple && window > 0 ? max(0, lowest.position - window + 1) : 0) / PAGE;
   int length = highest.last + 1, to = (length + PAGE - 1) / PAGE;
+  int warpLast = warp * 16 < live ? Sight(step, row0 + min(warp * 16 + 15, live - 1), seq, window).last : -1;
 
   float o[D / 8][4], m[2] = {-INFINITY, -INFINITY}, l[2] = {0, 0};
 #pragma unroll
@@ -91,6 +93,7 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
     for (int j = 0; j < 8; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) s[j][e] = 0;
+    int first = page * PAGE, fragments = (warpLast - first + 16) >> 4;  // of 16 keys; the rest is masked below
 #pragma unroll
     for (int k = 0; k < D; k += 16) {
       uint32_t a[4];
@@ -98,6 +101,7 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
                    a[2], a[3]);
 #pragma unroll
       for (int j = 0; j < 8; j += 2) {
+        if (j >= 2 * fragments) break;
         uint32_t b[4];
         loadMatrices(sharedAddress(ks + (8 * (j + (matrix >> 1)) + r8) * STRIDE + k + (matrix & 1) * 8), b[0], b[1], b[2],
                      b[3]);
@@ -113,7 +117,6 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
       commitCopies();  // an empty group keeps the count of pending ones
     }
 
-    int first = page * PAGE;
     bool whole = simple && first + PAGE - 1 <= lowest.last && (window == 0 || highest.position - first < window);
 #pragma unroll
     for (int j = 0; j < 8; j++)
@@ -153,6 +156,7 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
     __syncthreads();  // V is there for all
 #pragma unroll
     for (int k = 0; k < PAGE; k += 16) {
+      if (k >= 16 * fragments) break;
       uint32_t a[4] = {p[k / 8][0], p[k / 8][1], p[k / 8 + 1][0], p[k / 8 + 1][1]};
 #pragma unroll
       for (int j = 0; j < D / 8; j += 2) {

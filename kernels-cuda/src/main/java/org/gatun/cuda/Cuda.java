@@ -23,6 +23,15 @@ final class Cuda {
     return new BackendException("CUDA could not " + what + ": " + name(code) + "; " + remedy(code));
   }
 
+  /** The driver's version: 13000 is 13.0. */
+  static int driverVersion() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment n = arena.allocate(ValueLayout.JAVA_INT);
+      check(cuDriverGetVersion(n), "read the driver's version");
+      return n.get(ValueLayout.JAVA_INT, 0);
+    }
+  }
+
   /** The driver's name of a code, with its number. */
   static String name(int code) {
     try (Arena arena = Arena.ofConfined()) {

@@ -40,6 +40,7 @@ final class CudaBackend implements Backend {
   @Override
   public synchronized Program compile(Graph graph, WeightSource weights, CompileOptions options) {
     device.enter();
+    kernels.keepIn(options.cacheDir(), device.architecture() + ", driver " + Cuda.driverVersion());
     return CudaProgram.compile(device, kernels, graph, weights, options);
   }
 

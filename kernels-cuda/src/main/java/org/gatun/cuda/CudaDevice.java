@@ -124,6 +124,11 @@ final class CudaDevice implements AutoCloseable {
     return name;
   }
 
+  /** The architecture, such as {@code sm_90}. */
+  String architecture() {
+    return "sm_" + attribute(device, CAPABILITY_MAJOR) + attribute(device, CAPABILITY_MINOR);
+  }
+
   int multiprocessors() {
     return multiprocessors;
   }

@@ -4,6 +4,7 @@ import static org.gatun.bindings.cuda.cuda_h.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import org.gatun.attention.AttentionPlan;
@@ -43,6 +44,8 @@ final class DeviceKv implements KvStore {
   private record Copy(Layer layer, Args args, MemorySegment pointers) {}
 
   private final CudaDevice device;
+  private final Staging staging;
+  private final KvCodec codec;
   private final int pages;
   private final Map<Integer, Layer> layers = new HashMap<>();
   private final Map<Integer, Copy> copies = new HashMap<>();
@@ -59,7 +62,8 @@ final class DeviceKv implements KvStore {
       Kernels kernels,
       Arena arena) {
     int pages = options.kvPages();
-    KvCodec codec = options.kvCodec();
+    codec = options.kvCodec();
+    this.staging = staging;
     this.device = device;
     this.pages = pages;
     for (KvLayer k : graph.kv()) {
@@ -142,7 +146,7 @@ final class DeviceKv implements KvStore {
     int[] where = {srcPage, srcSlot, dstPage, dstSlot, count};
     for (Copy c : copies.values()) {
       for (int i = 0; i < where.length; i++) {
-        c.args().value(1 + i).set(java.lang.foreign.ValueLayout.JAVA_INT, 0, where[i]);
+        c.args().value(1 + i).set(ValueLayout.JAVA_INT, 0, where[i]);
       }
       Cuda.check(
           cuLaunchKernel(
@@ -172,5 +176,71 @@ final class DeviceKv implements KvStore {
           cuMemcpyDtoDAsync_v2(l.means()[i] + to * n, l.means()[i] + from * n, n, device.stream()),
           "copy the means of a page");
     }
+  }
+
+  @Override
+  public void read(KvLayer shape, boolean key, int page, int slot, int count, float[] dst) {
+    device.enter();
+    Layer l = layer(shape.layer());
+    int dim = shape.headDim();
+    double[] x = new double[dim];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment data = arena.allocate((long) count * dim * codec.elementBytes(), 8);
+      MemorySegment scales = arena.allocate(4L * count, 8);
+      for (int h = 0; h < shape.kvHeads(); h++) {
+        long first = firstSlot(shape, page, h, slot);
+        download(data, l.planes()[key ? 0 : 1] + first * dim * codec.elementBytes());
+        if (codec == KvCodec.INT8) {
+          download(scales, l.planes()[key ? 2 : 3] + 4 * first);
+        }
+        device.synchronize("read KV pages");
+        for (int i = 0; i < count; i++) {
+          float scale =
+              codec == KvCodec.INT8 ? scales.getAtIndex(ValueLayout.JAVA_FLOAT, i) : 1;
+          codec.read(data, (long) i * dim, scale, x, 0, dim);
+          for (int e = 0; e < dim; e++) {
+            dst[i * shape.width() + h * dim + e] = (float) x[e];
+          }
+        }
+      }
+    }
+  }
+
+  @Override
+  public void write(KvLayer shape, int page, int slot, int count, float[] keys, float[] values) {
+    device.enter();
+    Layer l = layer(shape.layer());
+    int dim = shape.headDim();
+    double[] x = new double[dim];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment data = arena.allocate((long) count * dim * codec.elementBytes(), 8);
+      MemorySegment scales = arena.allocate(4L * count, 8);
+      for (int side = 0; side < 2; side++) {
+        float[] from = side == 0 ? keys : values;
+        for (int h = 0; h < shape.kvHeads(); h++) {
+          for (int i = 0; i < count; i++) {
+            for (int e = 0; e < dim; e++) {
+              x[e] = from[i * shape.width() + h * dim + e];
+            }
+            scales.setAtIndex(
+                ValueLayout.JAVA_FLOAT, i, codec.write(x, 0, dim, data, (long) i * dim));
+          }
+          long first = firstSlot(shape, page, h, slot);
+          staging.upload(l.planes()[side] + first * dim * codec.elementBytes(), data);
+          if (codec == KvCodec.INT8) {
+            staging.upload(l.planes()[2 + side] + 4 * first, scales);
+          }
+        }
+      }
+    }
+  }
+
+  private static long firstSlot(KvLayer shape, int page, int head, int slot) {
+    return ((long) page * shape.kvHeads() + head) * PAGE_SLOTS + slot;
+  }
+
+  private void download(MemorySegment to, long from) {
+    Cuda.check(
+        cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download KV slots");
   }
 }

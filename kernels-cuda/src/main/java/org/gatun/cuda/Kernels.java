@@ -9,13 +9,19 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.gatun.attention.KvCodec;
 import org.gatun.backend.BackendException;
 import org.gatun.tensor.DType;
+import org.jspecify.annotations.Nullable;
 
-/** The kernels: PTX on the class path, loaded module by module when a graph first needs one. */
+/**
+ * The kernels: PTX on the class path, loaded module by module when a graph first needs one. A
+ * release build has fat binaries in its place, with native code for each architecture; of PTX the
+ * driver's code is kept on disk, where there is a folder for it and the driver gives it away.
+ */
 final class Kernels implements AutoCloseable {
   /** Said when the build had no nvcc. */
   static final String MISSING =
@@ -27,10 +33,13 @@ final class Kernels implements AutoCloseable {
 
   private final Map<String, MemorySegment> modules = new HashMap<>();
   private final Map<String, MemorySegment> functions = new HashMap<>();
+  private @Nullable Path cacheDir;
+  private String target = "";
 
   /** Whether the build made PTX. */
   static boolean present() {
-    return Kernels.class.getResource("ptx/rows.ptx") != null;
+    return Kernels.class.getResource("ptx/rows.ptx") != null
+        || Kernels.class.getResource("ptx/rows.fatbin") != null;
   }
 
   /** A kernel that does not depend on formats: {@code rows} or {@code sample}. */
@@ -69,7 +78,7 @@ final class Kernels implements AutoCloseable {
   }
 
   private MemorySegment find(String module, String name) {
-    MemorySegment loaded = modules.computeIfAbsent(module, Kernels::load);
+    MemorySegment loaded = modules.computeIfAbsent(module, this::load);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment f = arena.allocate(ValueLayout.ADDRESS);
       Cuda.check(
@@ -79,23 +88,46 @@ final class Kernels implements AutoCloseable {
     }
   }
 
-  private static MemorySegment load(String module) {
-    try (InputStream in = Kernels.class.getResourceAsStream("ptx/" + module + ".ptx")) {
-      if (in == null) {
-        throw new BackendException(
-            "this build has no kernel module " + module + "; build again with nvcc");
-      }
-      return load(module, in.readAllBytes());
+  /**
+   * Where compiled kernels may be kept, and what else decides what the driver makes of them.
+   *
+   * @param dir null keeps nothing
+   * @param device architecture and driver version
+   */
+  void keepIn(@Nullable Path dir, String device) {
+    cacheDir = dir;
+    target = device;
+  }
+
+  private MemorySegment load(String module) {
+    byte[] fat = resource(module + ".fatbin");
+    if (fat != null) {
+      return load(module, fat);
+    }
+    byte[] ptx = resource(module + ".ptx");
+    if (ptx == null) {
+      throw new BackendException(
+          "this build has no kernel module " + module + "; build again with nvcc");
+    }
+    if (cacheDir != null && DriverLinker.isPresent()) {
+      return load(module, CompiledCode.of(ptx, cacheDir, target, new DriverLinker(module)));
+    }
+    return load(module, ptx);
+  }
+
+  private static byte @Nullable [] resource(String name) {
+    try (InputStream in = Kernels.class.getResourceAsStream("ptx/" + name)) {
+      return in == null ? null : in.readAllBytes();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  /** Loads PTX; {@code module} names it in errors. */
-  static MemorySegment load(String module, byte[] ptx) {
+  /** Loads PTX or machine code; {@code module} names it in errors. */
+  static MemorySegment load(String module, byte[] image) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment text = arena.allocate(ptx.length + 1L);
-      MemorySegment.copy(ptx, 0, text, ValueLayout.JAVA_BYTE, 0, ptx.length);
+      MemorySegment text = arena.allocate(image.length + 1L);
+      MemorySegment.copy(image, 0, text, ValueLayout.JAVA_BYTE, 0, image.length);
       MemorySegment log = arena.allocate(LOG_BYTES);
       MemorySegment options = arena.allocate(ValueLayout.JAVA_INT, 2);
       options.setAtIndex(ValueLayout.JAVA_INT, 0, ERROR_LOG_BUFFER);

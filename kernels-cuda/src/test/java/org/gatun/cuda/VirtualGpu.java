@@ -83,6 +83,22 @@ final class VirtualGpu {
     }
   }
 
+  /** Counters of the newest launch of this kernel, as JSON; empty if there was none. */
+  static String counters(String kernel) {
+    MethodHandle h =
+        handle(
+            "vgpuCounters",
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_LONG,
+                ValueLayout.ADDRESS,
+                ValueLayout.ADDRESS,
+                ValueLayout.JAVA_LONG));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment name = arena.allocateFrom(kernel);
+      return text(p -> (long) h.invokeExact(name, p, p.byteSize()));
+    }
+  }
+
   private static MethodHandle handle(String name, FunctionDescriptor type) {
     return Linker.nativeLinker()
         .downcallHandle(NativeLibrary.CUDA.symbol(name).orElseThrow(), type);

@@ -9,6 +9,7 @@ import org.gatun.graph.Sampling;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.KvAppend;
+import org.gatun.graph.op.Rope;
 
 /**
  * Cases of KV append and attention: ragged batches, windows, masks, and every KV edit between
@@ -78,6 +79,10 @@ final class AttentionSpecs {
             .then(new OpCase.Compact("a", 2, new int[] {30, 33, 36, 37}))
             .run(rows("a", 1))
             .build());
+    for (KvCodec codec : KvCodec.values()) {
+      cases.add(ropeAppend(r.seed(), codec, false));
+    }
+    cases.add(ropeAppend(r.seed(), KvCodec.F32, true));
     int[] ids = new int[6];
     cases.add(
         start("attention/tree", r.seed(), h, 0, 0, KvCodec.F32)
@@ -99,6 +104,28 @@ final class AttentionSpecs {
                 rows("b", 3))
             .build());
     return cases;
+  }
+
+  /** Keys are rotated on their way into the pages: backends may do both at once. */
+  private static OpCase ropeAppend(long seed, KvCodec codec, boolean interleaved) {
+    int dim = 128;
+    CaseBuilder c =
+        new CaseBuilder("attention/rope_append/" + (interleaved ? "pairs/" : "half/") + codec, seed)
+            .limits(128, 4, 4, 512)
+            .kv(codec)
+            .tolerance(codec == KvCodec.F32 ? Tolerance.SUM.times(4) : new Tolerance(2e-3, 2e-3))
+            .narrowing(Narrowing.ATTENTION);
+    c.kvLayer(0, 2, dim);
+    Value v = c.input("v", 2 * dim);
+    Value k =
+        c.inner(
+            new Rope(dim, interleaved ? dim / 2 : dim, 10000f, 1f, interleaved),
+            c.input("k", 2 * dim));
+    c.op(new KvAppend(0), k, v);
+    c.op(
+        new Attention(0, 4, 2, dim, 4f / (float) Math.sqrt(dim), 0, 0, AttentionPlan.DENSE, true),
+        c.input("q", 4 * dim));
+    return c.run(rows("a", 70), rows("b", 3)).run(rows("a", 1), rows("b", 2)).build();
   }
 
   private static OpCase.Rows rows(String sequence, int count) {

@@ -75,6 +75,11 @@ public final class CaseBuilder {
     return out;
   }
 
+  /** Adds an op whose one result is no output: the next op's operand. */
+  public Value inner(Op op, Value... in) {
+    return graph.add("inner", op, in).getFirst();
+  }
+
   /** The most a step of this case holds. */
   public CaseBuilder limits(int rows, int sequences, int logitRows, int slots) {
     limits = new StepLimits(rows, sequences, logitRows, slots);
