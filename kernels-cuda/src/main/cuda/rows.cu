@@ -114,3 +114,42 @@ KERNEL round_rows(Step step, int rowField, const float* x, Rows8 out, int cols) 
   float4 v = valid ? ((const float4*)(x + (size_t)blockIdx.y * cols))[i] : make_float4(0, 0, 0, 0);
   roundGroup(out, blockIdx.y, i >> 3, cols >> 5, i & 7, v, valid);
 }
+
+// For a library's 16-bit products. grid (rows): a row in half precision, divided by a power of two near its largest element
+// (f16 has a narrow range), which `shrink` keeps; or in bfloat16, which needs none.
+template <bool F16>
+__device__ inline void narrowRow(const Step& step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+  if (blockIdx.x >= step.count(rowField)) return;
+  __shared__ float part[32];
+  size_t at = (size_t)blockIdx.x * cols;
+  float power = 1;
+  if (F16) {
+    float top = 0;
+    for (int i = threadIdx.x; i < cols; i += blockDim.x) top = fmaxf(top, fabsf(x[at + i]));
+    top = warpMax(top);
+    if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = top;
+    __syncthreads();  // the warps' maxima are there
+    for (int i = 0; i < blockDim.x >> 5; i++) top = fmaxf(top, part[i]);
+    power = top > 0 && top < INFINITY ? exp2f(-floorf(log2f(top))) : 1.0f;
+    if (threadIdx.x == 0) shrink[blockIdx.x] = power;
+  }
+  for (int i = threadIdx.x; i < cols; i += blockDim.x) {
+    y[at + i] = F16 ? __half_as_ushort(__float2half_rn(x[at + i] * power)) : __bfloat16_as_ushort(__float2bfloat16_rn(x[at + i]));
+  }
+}
+
+KERNEL narrow_rows_f16(Step step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+  narrowRow<true>(step, rowField, x, y, shrink, cols);
+}
+
+KERNEL narrow_rows_bf16(Step step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+  narrowRow<false>(step, rowField, x, y, shrink, cols);
+}
+
+// grid (rows): the powers of two taken back (shrink null: none), the bias added (null: none).
+KERNEL widen_rows(Step step, int rowField, float* y, const float* shrink, const float* bias, int cols) {
+  if (blockIdx.x >= step.count(rowField)) return;
+  float power = shrink ? shrink[blockIdx.x] : 1.0f;
+  size_t at = (size_t)blockIdx.x * cols;
+  for (int i = threadIdx.x; i < cols; i += blockDim.x) y[at + i] = y[at + i] / power + (bias ? bias[i] : 0.0f);
+}

@@ -79,8 +79,7 @@ final class CompiledCode {
       try {
         ByteBuffer all = ByteBuffer.allocate(HASH_BYTES + code.length);
         Files.write(part, all.put(sha256().digest(code)).put(code).array());
-        Files.move(
-            part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       } finally {
         Files.deleteIfExists(part);
       }

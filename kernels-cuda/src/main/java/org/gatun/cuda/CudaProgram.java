@@ -53,6 +53,7 @@ final class CudaProgram implements Program {
   private final Map<String, MemorySegment> outputs = new HashMap<>();
   private final boolean capture;
   private final @Nullable Profiler profiler;
+  private final @Nullable CublasLt library;
   private int rows;
   private int logitRows;
   private @Nullable String broken;
@@ -70,16 +71,21 @@ final class CudaProgram implements Program {
     DevicePool pool = null;
     Staging staging = null;
     Collectives collectives = null;
+    CublasLt library = null;
     try {
       pool = new DevicePool(device);
       staging = new Staging(device, STAGING_BYTES);
       collectives = Collectives.of(device, kernels, pool, staging, options.communicator());
+      library = MatrixProducts.wantsLibrary(graph, options) ? CublasLt.find(device, pool) : null;
       return new CudaProgram(
-          device, kernels, graph, weights, options, arena, pool, staging, collectives);
+          device, kernels, graph, weights, options, arena, pool, staging, collectives, library);
     } catch (RuntimeException | Error e) {
       if (collectives != null) {
         collectives.abort();
         collectives.close();
+      }
+      if (library != null) {
+        library.close();
       }
       if (staging != null) {
         staging.close();
@@ -101,8 +107,10 @@ final class CudaProgram implements Program {
       Arena arena,
       DevicePool pool,
       Staging staging,
-      Collectives collectives) {
+      Collectives collectives,
+      @Nullable CublasLt library) {
     this.device = device;
+    this.library = library;
     this.graph = graph;
     this.options = options;
     this.arena = arena;
@@ -134,6 +142,7 @@ final class CudaProgram implements Program {
             arena,
             pool,
             collectives,
+            library,
             weights,
             pages,
             plan,
@@ -142,7 +151,7 @@ final class CudaProgram implements Program {
             activations,
             step);
     work = lowering.lower(graph);
-    profiler = options.profile() ? new Profiler(device, work) : null;
+    profiler = options.profile() ? new Profiler(device, work, lowering) : null;
     capture =
         profiler == null
             && Boolean.parseBoolean(System.getProperty(GRAPHS, "true"))
@@ -340,6 +349,9 @@ final class CudaProgram implements Program {
       profiler.close();
     }
     collectives.close();
+    if (library != null) {
+      library.close();
+    }
     cuMemFreeHost(pinned);
     staging.close();
     pool.close();

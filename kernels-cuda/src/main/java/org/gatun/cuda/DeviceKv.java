@@ -195,8 +195,7 @@ final class DeviceKv implements KvStore {
         }
         device.synchronize("read KV pages");
         for (int i = 0; i < count; i++) {
-          float scale =
-              codec == KvCodec.INT8 ? scales.getAtIndex(ValueLayout.JAVA_FLOAT, i) : 1;
+          float scale = codec == KvCodec.INT8 ? scales.getAtIndex(ValueLayout.JAVA_FLOAT, i) : 1;
           codec.read(data, (long) i * dim, scale, x, 0, dim);
           for (int e = 0; e < dim; e++) {
             dst[i * shape.width() + h * dim + e] = (float) x[e];
@@ -240,7 +239,6 @@ final class DeviceKv implements KvStore {
   }
 
   private void download(MemorySegment to, long from) {
-    Cuda.check(
-        cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download KV slots");
+    Cuda.check(cuMemcpyDtoHAsync_v2(to, from, to.byteSize(), device.stream()), "download KV slots");
   }
 }

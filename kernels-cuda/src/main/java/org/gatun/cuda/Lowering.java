@@ -29,6 +29,7 @@ import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.RmsNorm;
 import org.gatun.graph.op.Rope;
 import org.gatun.graph.op.Sample;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns each node into launches: kernels chosen, parameters built, only grid sizes left to the
@@ -60,6 +61,7 @@ final class Lowering {
       Arena arena,
       DevicePool pool,
       Collectives collectives,
+      @Nullable CublasLt library,
       DeviceWeights weights,
       DeviceKv kv,
       MemoryPlan plan,
@@ -88,7 +90,7 @@ final class Lowering {
             s.positionOffset()
           };
     }
-    products = new MatrixProducts(this, pool, graph);
+    products = new MatrixProducts(this, pool, graph, library);
     attention = new AttentionWork(this, pool, graph);
     this.collectives = collectives;
   }
@@ -243,6 +245,13 @@ final class Lowering {
   /** Parameters that begin with the descriptor. */
   Args args() {
     return new Args(arena).struct(new long[] {step}, stepLayout);
+  }
+
+  /** Who computes a node in a step of this shape: empty for the own kernels. */
+  String by(Node n, Shape s) {
+    return !n.in().isEmpty() && products.isByLibrary(n, s.rows(n.in().getFirst().rows()))
+        ? "cuBLASLt"
+        : "";
   }
 
   /** Device address of an activation. */

@@ -2,7 +2,10 @@ package org.gatun.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import org.gatun.backend.CompileOptions;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Node;
 import org.gatun.graph.Value;
@@ -18,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class MatrixProducts {
   private static final int THREADS = 128;
+  private static final int ROW_THREADS = 256;
   private static final int MATVEC_WARPS = THREADS / 32;
   private static final int GROUPS_PER_ROUND = 4;
   private static final int TILE = 64;
@@ -31,11 +35,18 @@ final class MatrixProducts {
   private final long[] rounded = new long[3];
   private final long gateScratch;
   private @Nullable Value inRounded;
+  private final @Nullable CublasLt library;
+  private final long narrowed;
+  private final long shrink;
+  private final Set<Node> byLibrary = new HashSet<>();
 
-  MatrixProducts(Lowering lowering, DevicePool pool, Graph graph) {
+  MatrixProducts(Lowering lowering, DevicePool pool, Graph graph, @Nullable CublasLt library) {
     this.lowering = lowering;
+    this.library = library;
     long groups = 0;
     long split = 0;
+    long halves = 0;
+    long halfRows = 0;
     for (Node n : graph.nodes()) {
       if (n.op() instanceof MatMul || n.op() instanceof GatedMatMul) {
         Value x = n.in().getFirst();
@@ -43,6 +54,10 @@ final class MatrixProducts {
         for (Value w : n.in().subList(1, n.in().size())) {
           if (w.isWeight() && w.dtype().isQuantized()) {
             groups = Math.max(groups, rows * Math.ceilDiv(x.cols(), 64) * 2L); // an even number
+          }
+          if (library != null && w.isWeight() && CublasLt.takes(w.dtype())) {
+            halves = Math.max(halves, rows * x.cols());
+            halfRows = Math.max(halfRows, rows);
           }
         }
         if (n.op() instanceof GatedMatMul
@@ -56,7 +71,18 @@ final class MatrixProducts {
       rounded[1] = pool.allocate(groups * 16, "8-bit activations");
       rounded[2] = pool.allocate(groups * 8, "8-bit activations");
     }
+    narrowed = halves > 0 ? pool.allocate(2 * halves, "16-bit activations") : 0;
+    shrink = halves > 0 ? pool.allocate(4 * halfRows, "16-bit activations") : 0;
     gateScratch = split > 0 ? pool.allocate(split * 4, "a gate of another format") : 0;
+  }
+
+  /** Whether any product of the graph could be a library's. */
+  static boolean wantsLibrary(Graph graph, CompileOptions options) {
+    return options.limits().rows() > FEW
+        && graph.nodes().stream()
+            .filter(n -> n.op() instanceof MatMul || n.op() instanceof GatedMatMul)
+            .flatMap(n -> n.in().stream())
+            .anyMatch(v -> v.isWeight() && CublasLt.takes(v.dtype()));
   }
 
   private long rows(Value x) {
@@ -132,16 +158,58 @@ final class MatrixProducts {
     }
     MemorySegment matmul = lowering.kernels().function(w.format(), "matmul");
     int across = Math.ceilDiv(w.rows(), TILE);
+    Work.Body tiles =
+        s ->
+            lowering.launch(
+                matmul, across, Math.ceilDiv(s.rows(x.rows()), TILE), 1, THREADS, 0, p, n);
+    Work.Body many =
+        library != null && CublasLt.takes(w.format())
+            ? byLibrary(library, n, x, w, bias, y, tiles)
+            : tiles;
     all.add(
         s -> {
-          int rows = s.rows(x.rows());
-          if (rows > FEW) {
-            lowering.launch(matmul, across, Math.ceilDiv(rows, TILE), 1, THREADS, 0, p, n);
+          if (s.rows(x.rows()) > FEW) {
+            many.launch(s);
           } else {
             few.launch(s);
           }
         });
     return all;
+  }
+
+  /** Rows in 16 bits, the library's product, then what f16's range and the bias need. */
+  private Work.Body byLibrary(
+      CublasLt lt,
+      Node n,
+      Value x,
+      DeviceWeights.Matrix w,
+      long bias,
+      long y,
+      Work.Body otherwise) {
+    boolean f16 = w.format() == DType.F16;
+    int field = lowering.field(x.rows());
+    MemorySegment narrow =
+        lowering.kernels().function("rows", f16 ? "narrow_rows_f16" : "narrow_rows_bf16");
+    MemorySegment narrowArgs =
+        lowering.args().i(field).p(lowering.at(x)).p(narrowed).p(shrink).i(x.cols()).pointers();
+    MemorySegment widen = lowering.kernels().function("rows", "widen_rows");
+    MemorySegment widenArgs =
+        lowering.args().i(field).p(y).p(f16 ? shrink : 0).p(bias).i(w.rows()).pointers();
+    byLibrary.add(n);
+    return s -> {
+      int rows = s.rows(x.rows());
+      lowering.launch(narrow, rows, 1, 1, ROW_THREADS, 0, narrowArgs, n);
+      if (!lt.multiply(w.format(), narrowed, w.planes()[0], y, rows, x.cols(), w.rows())) {
+        otherwise.launch(s);
+      } else if (f16 || bias != 0) {
+        lowering.launch(widen, rows, 1, 1, ROW_THREADS, 0, widenArgs, n);
+      }
+    };
+  }
+
+  /** Nodes whose products of many rows are a library's. */
+  boolean isByLibrary(Node n, int rows) {
+    return rows > FEW && byLibrary.contains(n);
   }
 
   /** The kernel for 1, 2, 4 or 8 rows at a time, by the step's shape. */

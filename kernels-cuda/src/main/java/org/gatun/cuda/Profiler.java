@@ -10,7 +10,10 @@ import java.util.List;
 import org.gatun.backend.Program.OpProfile;
 import org.gatun.graph.Value;
 
-/** Times each node between two events. Kernels are then launched one by one. */
+/**
+ * Times each node between two events; kernels are then launched one by one. A node that a library
+ * computes in some shapes counts for both: behind the nodes come as many entries for libraries.
+ */
 final class Profiler implements AutoCloseable {
   private final CudaDevice device;
   private final List<Work> work;
@@ -19,15 +22,22 @@ final class Profiler implements AutoCloseable {
   private final double[] nanos;
   private final double[] bytes;
   private final double[] flops;
+  private final Lowering lowering;
+  private final String[] by;
+  private final int[] entry;
 
-  Profiler(CudaDevice device, List<Work> work) {
+  Profiler(CudaDevice device, List<Work> work, Lowering lowering) {
     this.device = device;
     this.work = work;
+    this.lowering = lowering;
     events = new MemorySegment[work.size() + 1];
-    calls = new long[work.size()];
-    nanos = new double[work.size()];
-    bytes = new double[work.size()];
-    flops = new double[work.size()];
+    int entries = 2 * work.size();
+    calls = new long[entries];
+    nanos = new double[entries];
+    bytes = new double[entries];
+    flops = new double[entries];
+    by = new String[entries];
+    entry = new int[work.size()];
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment p = arena.allocate(ValueLayout.ADDRESS);
       for (int i = 0; i < events.length; i++) {
@@ -43,11 +53,15 @@ final class Profiler implements AutoCloseable {
       Work w = work.get(i);
       w.body().launch(shape);
       Cuda.check(cuEventRecord(events[i + 1], device.stream()), "record an event");
-      calls[i]++;
-      flops[i] += w.node().op().flops(w.node().in(), w.node().out(), rows, logitRows);
+      String who = lowering.by(w.node(), shape);
+      int e = who.isEmpty() ? i : i + work.size();
+      entry[i] = e;
+      by[e] = who;
+      calls[e]++;
+      flops[e] += w.node().op().flops(w.node().in(), w.node().out(), rows, logitRows);
       for (List<Value> side : List.of(w.node().in(), w.node().out())) {
         for (Value v : side) {
-          bytes[i] += v.dtype().bytes(v.rows().at(rows, logitRows) * v.cols());
+          bytes[e] += v.dtype().bytes(v.rows().at(rows, logitRows) * v.cols());
         }
       }
     }
@@ -59,20 +73,20 @@ final class Profiler implements AutoCloseable {
       MemorySegment ms = arena.allocate(ValueLayout.JAVA_FLOAT);
       for (int i = 0; i < work.size(); i++) {
         Cuda.check(cuEventElapsedTime_v2(ms, events[i], events[i + 1]), "read a time");
-        nanos[i] += 1e6 * ms.get(ValueLayout.JAVA_FLOAT, 0);
+        nanos[entry[i]] += 1e6 * ms.get(ValueLayout.JAVA_FLOAT, 0);
       }
     }
   }
 
   List<OpProfile> report() {
     List<OpProfile> all = new ArrayList<>();
-    for (int i = 0; i < work.size(); i++) {
+    for (int i = 0; i < calls.length; i++) {
       if (calls[i] > 0) {
-        Work w = work.get(i);
+        Work w = work.get(i % work.size());
         all.add(
             new OpProfile(
                 w.node().label(),
-                w.node().op().name(),
+                w.node().op().name() + (by[i].isEmpty() ? "" : " (" + by[i] + ")"),
                 calls[i],
                 (long) nanos[i],
                 bytes[i],

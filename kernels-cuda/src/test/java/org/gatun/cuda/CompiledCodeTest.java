@@ -102,13 +102,7 @@ class CompiledCodeTest {
     CompileOptions plain = CompileOptions.of(new StepLimits(1, 1, 1, 64));
     CompileOptions options =
         new CompileOptions(
-            plain.limits(),
-            plain.kvPages(),
-            plain.kvCodec(),
-            dir,
-            false,
-            false,
-            plain.progress());
+            plain.limits(), plain.kvPages(), plain.kvCodec(), dir, false, false, plain.progress());
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT);
         Program p = b.compile(g.build(), new RandomTensors(1), options);
         Step s = p.newStep();

@@ -238,12 +238,7 @@ final class KernelBars {
     s.op(new Sample(), s.logitInput("logits", vocabulary));
     OpCase.Rows one =
         new OpCase.Rows(
-            "a",
-            new int[1],
-            null,
-            org.gatun.graph.Mask.CAUSAL,
-            new int[] {0},
-            Sampling.GREEDY);
+            "a", new int[1], null, org.gatun.graph.Mask.CAUSAL, new int[] {0}, Sampling.GREEDY);
     add(
         "sample",
         "greedy, " + vocabulary + " logits",
@@ -323,15 +318,7 @@ final class KernelBars {
     c.op(new KvAppend(0), c.input("k", kvHeads * dim), c.input("v", kvHeads * dim));
     c.op(
         new Attention(
-            0,
-            heads,
-            kvHeads,
-            dim,
-            1 / (float) Math.sqrt(dim),
-            0,
-            0,
-            AttentionPlan.DENSE,
-            true),
+            0, heads, kvHeads, dim, 1 / (float) Math.sqrt(dim), 0, 0, AttentionPlan.DENSE, true),
         c.input("q", heads * dim));
     return c;
   }

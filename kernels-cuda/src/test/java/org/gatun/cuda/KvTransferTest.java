@@ -35,13 +35,9 @@ class KvTransferTest {
     g.add("append", new KvAppend(0), q, q);
     g.output(
         "y",
-        g.add(
-                "attend",
-                new Attention(0, 2, 2, 64, 1, 0, 0, AttentionPlan.DENSE, false),
-                q)
+        g.add("attend", new Attention(0, 2, 2, 64, 1, 0, 0, AttentionPlan.DENSE, false), q)
             .getFirst());
-    CompileOptions options =
-        CompileOptions.of(new StepLimits(8, 2, 2, 256)).withKv(codec);
+    CompileOptions options = CompileOptions.of(new StepLimits(8, 2, 2, 256)).withKv(codec);
     try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT);
         Program p = b.compile(g.build(), new RandomTensors(1), options);
         var sequence = p.kv().sequence()) {
@@ -51,8 +47,7 @@ class KvTransferTest {
       sequence.restore(
           count,
           (store, page, slot, from, n) ->
-              store.write(
-                  layer, page, slot, n, part(keys, from, n), part(values, from, n)));
+              store.write(layer, page, slot, n, part(keys, from, n), part(values, from, n)));
       sequence.read(
           (store, page, slot, from, n) -> {
             for (boolean key : new boolean[] {true, false}) {
