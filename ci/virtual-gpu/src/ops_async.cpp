@@ -76,6 +76,13 @@ void cp_async(Warp& w, const Op& o, u32 m) {
       report_at(w, o, i, "MEM-UNINIT", Severity::Error, "global memory that was never written",
                 &g.at[i]);
     if (options().count) count_sectors(w, w.launch->c.ld, g.at, 1u << i, a.bytes[i], false, true);
+    if (al->device >= 0 && al->kernel_written && w.launch->race_tags)
+      for (u32 k = 0, n; k < a.bytes[i]; k += n) {
+        n = a.bytes[i] - k >= 4 ? 4 : a.bytes[i] - k >= 2 ? 2 : 1;
+        Lanes part;
+        part.at[i] = g.at[i] + k;
+        global_race(w, o, 1u << i, part, n, Use::Load, false);
+      }
     a.src[i] = (u64)memory().at(al, g.at[i]);
   });
   classify(s, m, o.size);

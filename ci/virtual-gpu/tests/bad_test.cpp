@@ -31,6 +31,7 @@ static const Bad kBad[] = {
     {"race_grid", "RACE-GLOBAL", 4, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
     {"race_narrow", "RACE-GLOBAL", 4, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
     {"race_narrow_wide", "RACE-GLOBAL", 2, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
+    {"race_async", "RACE-GLOBAL", 2, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
     {"read_only", "MEM-CONST", 1, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
     {"publish", "RACE-GLOBAL", 2, 64, 1, 4096, 0, CUDA_ERROR_LAUNCH_FAILED},
     {"spin", "SPIN", 1, 32, 1, 4096, 0, CUDA_ERROR_LAUNCH_TIMEOUT},

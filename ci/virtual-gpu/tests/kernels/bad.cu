@@ -135,6 +135,20 @@ __device__ void race_narrow_wide(unsigned char* x) {  // a byte against the word
     ((int*)x)[BAD ? 1 : 2] = 7;  // BAD race_narrow_wide
 }
 template <bool BAD>
+__device__ void race_async(
+    float4* x) {  // a copy of a part of 16 bytes reads what the other block writes
+  __shared__ float4 s[32];
+  if (blockIdx.x == 0) {
+    x[threadIdx.x] = make_float4(1, 2, 3, 4);
+  } else {
+    const float4* from = x + threadIdx.x + (BAD ? 0 : 64);
+    __pipeline_memcpy_async(&s[threadIdx.x], from, 16, 8);  // BAD race_async
+    __pipeline_commit();
+    __pipeline_wait_prior(0);
+    x[threadIdx.x + 128] = s[threadIdx.x];
+  }
+}
+template <bool BAD>
 __device__ void read_only(int* x) {
   x[threadIdx.x] = threadIdx.x;
   int v;
@@ -209,6 +223,7 @@ BOTH(async_exit, (float4 * x), (x))
 BOTH(race_grid, (int* x), (x))
 BOTH(race_narrow, (unsigned char* x), (x))
 BOTH(race_narrow_wide, (unsigned char* x), (x))
+BOTH(race_async, (float4 * x), (x))
 BOTH(read_only, (int* x), (x))
 BOTH(publish, (int* x), (x))
 BOTH(spin, (int* x), (x))
