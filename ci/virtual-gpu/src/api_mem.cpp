@@ -101,7 +101,8 @@ EXPORT CUresult cuMemFree(CUdeviceptr p) {
   if (CUresult r = capture_guard()) return r;
   const Alloc* a = memory().exact(p);
   if (!a || a->constant) return CUDA_ERROR_INVALID_VALUE;
-  wait_all();  // freeing waits for the device
+  auto* owner = (Context*)a->ctx;
+  wait_context(driver().contexts.count(owner) ? owner : current());  // freeing waits for the device
   if (int f = current()->fault) return (CUresult)f;
   memory().release(p);
   std::lock_guard<std::mutex> l(ledger().mu);
@@ -257,7 +258,7 @@ EXPORT CUresult cuMemFreeHost(void* p) {
   API(cuMemFreeHost);
   const Alloc* a = memory().find((u64)p);
   if (!a || a->device >= 0 || a->base != (u64)p) return CUDA_ERROR_INVALID_VALUE;
-  wait_all();
+  wait_context(current());
   size_t n = a->size;
   memory().remove_host(p);
   munmap(p, (n + 4095) / 4096 * 4096);
@@ -270,7 +271,7 @@ EXPORT CUresult cuMemHostRegister(void* p, size_t n, unsigned) {
 }
 EXPORT CUresult cuMemHostUnregister(void* p) {
   API(cuMemHostUnregister);
-  wait_all();
+  wait_context(current());
   return memory().remove_host(p) ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
 }
 EXPORT CUresult cuMemHostGetDevicePointer(CUdeviceptr* d, void* p, unsigned flags) {

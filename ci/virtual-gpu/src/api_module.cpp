@@ -229,7 +229,7 @@ EXPORT CUresult cuModuleUnload(CUmodule h) {
   API(cuModuleUnload);
   Module* m = module_of(h);
   if (!m) return CUDA_ERROR_INVALID_HANDLE;
-  wait_all();
+  wait_context(m->ctx);
   for (u64 a : m->memory) memory().release(a);
   for (auto& f : m->functions) driver().functions.erase(f.second.get());
   driver().modules.erase(m);

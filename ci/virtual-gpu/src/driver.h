@@ -148,7 +148,9 @@ void drive(const std::function<bool()>& until);  // runs queued work until the c
 bool idle(Context* c);
 void wait_stream(Stream* s);
 void wait_task(const TaskRef& t);
-void wait_all();  // for all work of all contexts
+// For all work of a context. Kernels of other devices may go on waiting for what this thread does
+// next.
+void wait_context(Context* c);
 Stream* stream_of(CUstream h, CUresult* err);
 CUresult capture_guard();  // an error when a capture forbids unsafe calls now
 CUresult check_launch(const Work& w);

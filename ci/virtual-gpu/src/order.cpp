@@ -36,7 +36,7 @@ void place(Order& o, const std::vector<const Order*>& behind, const void* ctx) {
 void host_waited(const Order& o) { join(g_host, o.seen); }
 void host_waited_all(const void* ctx) {
   for (const Chain& c : g_chains)
-    if (!ctx || c.ctx == ctx) join(g_host, c.tail.seen);
+    if (c.ctx == ctx) join(g_host, c.tail.seen);
 }
 bool host_knows(const Order& o) { return o.chain < g_host.size() && g_host[o.chain] >= o.pos; }
 }  // namespace vgpu

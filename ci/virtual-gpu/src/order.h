@@ -22,7 +22,7 @@ struct Order {
 // waited for.
 void place(Order& o, const std::vector<const Order*>& behind, const void* ctx);
 void host_waited(const Order& o);
-// The host waited for all work of a context; null: of every context.
+// The host waited for all work of a context.
 void host_waited_all(const void* ctx);
 bool host_knows(const Order& o);
 }  // namespace vgpu

@@ -270,9 +270,9 @@ void wait_task(const TaskRef& t) {
   drive([&] { return t->done; });
   host_waited(t->order);
 }
-void wait_all() {
-  drive([] { return driver().pending.empty(); });
-  host_waited_all(nullptr);
+void wait_context(Context* c) {
+  drive([&] { return idle(c); });
+  host_waited_all(c);
 }
 
 static void put_behind(const TaskRef& t, const std::vector<TaskRef>& before) {

@@ -72,6 +72,9 @@ static std::string reduce(const std::string& ptx, int world, bool bad, bool peer
   }
   for (int r = 0; r < world; r++) {
     CU(cuCtxSetCurrent(ctx[r]));
+    CUdeviceptr other;  // freed while the other devices' kernels wait for this rank
+    CU(cuMemAlloc(&other, 64));
+    CU(cuMemFree(other));
     int epoch = 1, nn = n;
     void* params[] = {&p, &out[r], &r, &world, &nn, &epoch};
     CU(cuLaunchKernel(fn[r], blocks, 1, 1, 128, 1, 1, 0, nullptr, params, nullptr));
