@@ -1,5 +1,6 @@
-// The driver's linker, as far as its users need it to keep compiled code: PTX goes in, an image comes out that
-// cuModuleLoadData takes. There is no machine code here, so the image is the PTX behind a line that says who made it.
+// The driver's linker, as far as its users need it to keep compiled code: PTX goes in, an image
+// comes out that cuModuleLoadData takes. There is no machine code here, so the image is the PTX
+// behind a line that says who made it.
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -35,13 +36,15 @@ EXPORT CUresult cuLinkCreate(unsigned, CUjit_option*, void**, CUlinkState* out) 
   *out = (CUlinkState)l;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuLinkAddData(CUlinkState s, CUjitInputType type, void* data, size_t size, const char*, unsigned, CUjit_option*, void**) {
+EXPORT CUresult cuLinkAddData(CUlinkState s, CUjitInputType type, void* data, size_t size,
+                              const char*, unsigned, CUjit_option*, void**) {
   API(cuLinkAddData);
   NEED(data && size);
   Link* l = link_of(s);
   if (!l) return CUDA_ERROR_INVALID_HANDLE;
   if (type != CU_JIT_INPUT_PTX) return CUDA_ERROR_INVALID_IMAGE;
-  if (!l->image.empty()) return CUDA_ERROR_NOT_SUPPORTED;  // one translation unit: nothing is linked to anything
+  if (!l->image.empty())
+    return CUDA_ERROR_NOT_SUPPORTED;  // one translation unit: nothing is linked to anything
   std::string text((const char*)data, strnlen((const char*)data, size));
   try {
     parse_ptx(text);

@@ -1,5 +1,7 @@
 // The driver's rules: misuse by table, graphs against eager launches, capture rules, streams and
 // events, refusals at load.
+#include <algorithm>
+
 #include "harness.h"
 
 static std::string g_ptx;
@@ -127,6 +129,22 @@ static void misuse() {
     b.text.resize(b.text.size() + 16);
     CUresult r = cuModuleLoadDataEx(&mod, b.text.c_str(), 2, o, ov);
     EXPECT(r == b.r && strstr(log, b.says), "%d: %s", (int)r, log);
+  }
+  // a fat binary: its plain PTX is found; without one it is refused with a hint
+  {
+    std::string text = g_ptx, fat(16 + 64, 0);
+    fat += text;
+    fat.push_back(0);
+    uint32_t magic = 0xBA55ED50u;
+    uint16_t version = 1, header = 16;
+    uint64_t bytes = fat.size() - 16;
+    memcpy(&fat[0], &magic, 4), memcpy(&fat[4], &version, 2), memcpy(&fat[6], &header, 2),
+        memcpy(&fat[8], &bytes, 8);
+    CU(cuModuleLoadData(&mod, fat.data()));
+    CU(cuModuleGetFunction(&f, mod, "fill"));
+    CU(cuModuleUnload(mod));
+    std::fill(fat.begin() + 16, fat.end(), 'x');
+    EXPECT(cuModuleLoadData(&mod, fat.data()) == CUDA_ERROR_NO_BINARY_FOR_GPU);
   }
   // truncated and mangled text: refused or loaded, never a crash
   std::mt19937 rng(11);
