@@ -1,0 +1,70 @@
+package org.gatun.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.gatun.backend.Backend;
+import org.gatun.backend.suite.OpSuite;
+import org.gatun.graph.spec.CaseRequest;
+import org.gatun.graph.spec.OpCase;
+import org.gatun.graph.spec.OpSpec;
+import org.gatun.graph.spec.OpSpecs;
+import org.gatun.tensor.DType;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.TestFactory;
+
+/** The op suite on the kernels as plain Java, with one lane as CPUs have and with 32. */
+class PlainSuiteTest {
+  /** Formats the kernels decode; the rest is refused by name. */
+  private static boolean supported(DType t) {
+    return t == DType.F32 || Packing.of(t) != null;
+  }
+
+  private static void check(OpSpec spec, int lanes, boolean full) {
+    List<DType> formats = Arrays.stream(DType.values()).filter(DType::isWeight).toList();
+    List<String> bad = new ArrayList<>();
+    int run = 0;
+    try (Backend b = new TornadoBackend("tornado-java", new PlainExecutor(lanes))) {
+      for (OpCase c : spec.cases(new CaseRequest(full, 42, formats))) {
+        OpSuite.Result r = OpSuite.run(b, c);
+        run++;
+        boolean lacking =
+            formats.stream().anyMatch(t -> !supported(t) && c.id().contains("/" + t + "/"))
+                || c.kvCodec() == org.gatun.attention.KvCodec.INT8;
+        if (r.status() != (lacking ? OpSuite.Status.REFUSED : OpSuite.Status.PASS)) {
+          bad.add(r.caseId() + ": " + r.status() + " " + r.detail());
+        }
+        if (lacking) {
+          assertThat(r.detail()).startsWith("tornado lacks");
+        }
+      }
+    }
+    assertThat(bad).as(bad.size() + " of " + run).isEmpty();
+  }
+
+  @TestFactory
+  List<DynamicTest> quick() {
+    return tests(false);
+  }
+
+  @TestFactory
+  @Tag("slow")
+  List<DynamicTest> full() {
+    return tests(true);
+  }
+
+  private static List<DynamicTest> tests(boolean full) {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (int lanes : new int[] {1, 32}) {
+      for (OpSpec s : OpSpecs.all()) {
+        tests.add(
+            DynamicTest.dynamicTest(
+                s.name() + ", lanes " + lanes, () -> check(s, lanes, full)));
+      }
+    }
+    return tests;
+  }
+}
