@@ -37,17 +37,35 @@ lock() {
   if command -v flock >/dev/null; then flock 9; fi
 }
 
-# Builds the jars into build/lib unless they are newer than every source.
-build_jars() {
-  local lib=$root/build/lib stamp=$root/build/lib/.stamp log=$root/build/build.log
+# The JVM's argument file of the TornadoVM SDK; fails where TORNADOVM_HOME names none.
+tornado_argfile() {
+  [ -n "${TORNADOVM_HOME:-}" ] && [ -f "$TORNADOVM_HOME/tornado-argfile" ] \
+    && printf '%s\n' "$TORNADOVM_HOME/tornado-argfile"
+}
+
+# Says in one line that TornadoVM's devices are left out, where they are. A TORNADOVM_HOME without an SDK counts as none.
+note_tornado() {
+  if ! tornado_argfile >/dev/null; then
+    unset TORNADOVM_HOME
+    say "$1: TornadoVM's devices (TORNADOVM_HOME names no SDK; docs/tornado.md says how to get one)"
+  fi
+}
+
+# Whether build/lib is newer than every source, and was built with the SDK that is here now.
+jars_are_new() {
+  local stamp=$root/build/lib/.stamp
   local sources=("$root"/pom.xml "$root"/*/pom.xml "$root"/*/src/main)
-  if [ -f "$stamp" ] && [ -z "$(find "${sources[@]}" -newer "$stamp" -print -quit 2>/dev/null)" ]; then
-    return 0
-  fi
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(tornado_argfile || true)" ] \
+    && [ -z "$(find "${sources[@]}" -newer "$stamp" -print -quit 2>/dev/null)" ]
+}
+
+# Builds the jars into build/lib unless they are new.
+build_jars() {
+  local lib=$root/build/lib log=$root/build/build.log
+  jars_are_new && return 0
   lock "$root/build/.lock"
-  if [ -f "$stamp" ] && [ -z "$(find "${sources[@]}" -newer "$stamp" -print -quit 2>/dev/null)" ]; then
-    return 0
-  fi
+  jars_are_new && return 0
+  note_tornado "left out"
   say "building (the first time takes a minute or two; log: build/build.log)"
   local begun; begun=$(mktemp)
   if ! maven -q -f "$root/pom.xml" -DskipTests -Dspotless.check.skip package dependency:copy-dependencies \
@@ -57,6 +75,8 @@ build_jars() {
   fi
   cp "$root"/*/target/gatun-*.jar "$lib.new/"
   rm -f "$lib.new"/*-sources.jar "$lib.new"/*-tests.jar
+  # An earlier build's part for an SDK that is not here now.
+  if ! tornado_argfile >"$begun"; then rm -f "$lib.new"/gatun-tornado-device-*.jar; fi
   touch -r "$begun" "$lib.new/.stamp"
   rm -rf "$lib"
   mv "$lib.new" "$lib"

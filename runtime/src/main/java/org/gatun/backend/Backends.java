@@ -16,6 +16,28 @@ public final class Backends {
         .toList();
   }
 
+  /** Those that {@code auto} may take, in its order. */
+  public static List<BackendProvider> auto() {
+    return all().stream().filter(p -> passedOver(p).isEmpty()).toList();
+  }
+
+  /**
+   * Why {@code auto} passes over a backend, in one line; empty if it may take it. A device that is
+   * only this CPU again loses to the JVM backend.
+   */
+  public static String passedOver(BackendProvider p) {
+    if (p.order() < 0) {
+      return "it is for tests and taken by name only";
+    }
+    BackendProvider.Availability a = p.probe();
+    if (!a.usable()) {
+      return a.description() + (a.remedy().isEmpty() ? "" : " → " + a.remedy());
+    }
+    return a.accelerator() || p.name().equals("jvm")
+        ? ""
+        : "no GPU, and the JVM backend serves this CPU itself: " + a.description();
+  }
+
   /**
    * The provider of this name.
    *

@@ -95,7 +95,7 @@ final class EngineFlags {
     try (ProgressBar bar = new ProgressBar()) {
       Path file = ModelPaths.resolve(model, bar);
       if (fallback) {
-        DevicesCommand.explain(System.err);
+        DevicesCommand.explainAuto(System.err);
       }
       EngineOptions options =
           EngineOptions.of(file)

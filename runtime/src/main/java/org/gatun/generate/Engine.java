@@ -226,15 +226,7 @@ public final class Engine implements AutoCloseable {
     if (!options.backend().equals("auto")) {
       return List.of(Backends.named(options.backend()));
     }
-    // An OpenCL or TornadoVM device that is only this CPU again loses to the JVM backend.
-    return Backends.all().stream()
-        .filter(p -> p.order() >= 0)
-        .filter(
-            p -> {
-              BackendProvider.Availability a = p.probe();
-              return a.usable() && (a.accelerator() || p.name().equals("jvm"));
-            })
-        .toList();
+    return Backends.auto();
   }
 
   /** The graph with a token drawn from each row of logits on the device. */
