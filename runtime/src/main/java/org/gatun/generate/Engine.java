@@ -142,19 +142,23 @@ public final class Engine implements AutoCloseable {
       int context,
       StepLimits limits,
       @Nullable Communicator group) {
-    BackendException last = null;
-    for (BackendProvider p : candidates(options)) {
+    List<BackendProvider> candidates = candidates(options);
+    for (int i = 0; i < candidates.size(); i++) {
       try {
-        return open(p, model, options, context, limits, group);
+        return open(candidates.get(i), model, options, context, limits, group);
       } catch (BackendException e) {
-        if (!options.backend().equals("auto")) {
+        if (i == candidates.size() - 1) {
           throw e;
         }
-        options.notice().accept("backend " + p.name() + " passed over: " + e.getMessage());
-        last = e;
+        options
+            .notice()
+            .accept(
+                "backend %s does not start, %s takes over: %s"
+                    .formatted(
+                        candidates.get(i).name(), candidates.get(i + 1).name(), e.getMessage()));
       }
     }
-    throw last != null ? last : new BackendException("no backend is there; reinstall Gatun");
+    throw new BackendException("no backend is there; reinstall Gatun");
   }
 
   private static Engine open(

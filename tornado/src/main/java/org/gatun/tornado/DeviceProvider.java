@@ -13,8 +13,8 @@ public interface DeviceProvider {
   /**
    * Opens a device.
    *
-   * @param device {@code ""} for the best, {@code 1} by number, {@code gpu:0} or {@code cpu:0} among
-   *     that kind
+   * @param device {@code ""} for the best, {@code 1} by number, {@code gpu:0} or {@code cpu:0}
+   *     among that kind
    * @throws org.gatun.backend.BackendException if it cannot be opened
    */
   Executor open(String device);

@@ -194,8 +194,7 @@ final class Lowering {
     p[Rotary.X] = in(n, 0);
     p[Rotary.Y] = out(n, 0);
     p[Rotary.TURNS] = pool.named(name, () -> turns(op, factors));
-    int perRow =
-        p[Rotary.COLS] / op.headDim() * (half + op.headDim() - op.rotaryDim());
+    int perRow = p[Rotary.COLS] / op.headDim() * (half + op.headDim() - op.rotaryDim());
     return new Launch(Kernel.ROTARY, p, s -> (long) s.rows() * perRow);
   }
 
@@ -271,8 +270,7 @@ final class Lowering {
     int rows = lanes > 1 ? 1 : Math.clamp(outs / (8L * workers), 1, Math.min(64, most));
     int groups = 0;
     for (int i = 0; i < parts; i++) {
-      groups +=
-          Math.ceilDiv(p[Products.FIRST_PART + i * Products.PART + Products.OUTS], rows);
+      groups += Math.ceilDiv(p[Products.FIRST_PART + i * Products.PART + Products.OUTS], rows);
     }
     p[Products.COUNTER] = counter(x);
     p[Products.X] = in(n, 0);

@@ -37,8 +37,7 @@ record Packing(int format, int columns, int bytes, int lone, int[] runs) {
       case Q5_1 -> block(t, Blocks.Q5_1, -1, 8, 16);
       case Q4_K -> block(t, Blocks.Q4_K, -1, 16, 32, 48, 32, 80, 32, 112, 32);
       case Q5_K -> block(t, Blocks.Q5_K, -1, 16, 32, 48, 32, 80, 32, 112, 32, 144, 32);
-      case Q6_K ->
-          block(t, Blocks.Q6_K, 208, 0, 32, 32, 32, 64, 32, 96, 32, 128, 32, 160, 32);
+      case Q6_K -> block(t, Blocks.Q6_K, 208, 0, 32, 32, 32, 64, 32, 96, 32, 128, 32, 160, 32);
       default -> null;
     };
   }
@@ -105,7 +104,9 @@ record Packing(int format, int columns, int bytes, int lone, int[] runs) {
     }
   }
 
-  /** Two-byte elements: int j of a run of 32 holds elements j and 16 + j; the end is padded with 0. */
+  /**
+   * Two-byte elements: int j of a run of 32 holds elements j and 16 + j; the end is padded with 0.
+   */
   private static void packHalves(MemorySegment row, long cols, int[] to, int at) {
     for (int c = 0; c < cols; c++) {
       int half = row.get(SHORT, 2L * c) & 0xffff;

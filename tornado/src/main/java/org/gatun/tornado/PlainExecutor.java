@@ -101,7 +101,16 @@ final class PlainExecutor implements Executor {
     }
 
     private interface Phase {
-      void run(int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k);
+      void run(
+          int group,
+          int lane,
+          int lanes,
+          float[] local,
+          int[] step,
+          int[] call,
+          int[] w,
+          float[] f,
+          int k);
     }
 
     private void lanes(int group, int k, Phase phase) {

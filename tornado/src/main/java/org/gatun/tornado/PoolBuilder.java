@@ -46,7 +46,9 @@ final class PoolBuilder {
   int constants(float... values) {
     return named(
         "constants " + Arrays.toString(values),
-        () -> floats(values.length, (pool, at) -> System.arraycopy(values, 0, pool, at, values.length)));
+        () ->
+            floats(
+                values.length, (pool, at) -> System.arraycopy(values, 0, pool, at, values.length)));
   }
 
   /** What is made once under a name. */

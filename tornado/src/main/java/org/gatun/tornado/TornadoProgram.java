@@ -222,7 +222,8 @@ final class TornadoProgram implements Program {
 
   private void requireOpen() {
     if (closed || failed) {
-      throw new BackendException("this tornado program was closed" + (failed ? " by an error" : ""));
+      throw new BackendException(
+          "this tornado program was closed" + (failed ? " by an error" : ""));
     }
   }
 

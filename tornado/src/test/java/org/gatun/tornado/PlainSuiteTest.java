@@ -71,8 +71,7 @@ class PlainSuiteTest {
     for (int lanes : new int[] {1, 32}) {
       for (OpSpec s : OpSpecs.all()) {
         tests.add(
-            DynamicTest.dynamicTest(
-                s.name() + ", lanes " + lanes, () -> check(s, lanes, full)));
+            DynamicTest.dynamicTest(s.name() + ", lanes " + lanes, () -> check(s, lanes, full)));
       }
     }
     return tests;

@@ -12,31 +12,41 @@ import uk.ac.manchester.tornado.api.KernelContext;
 
 /**
  * The seam: each kernel as TornadoVM wants it, with the work-item's ids, local memory and barriers
- * that the bodies leave out. Local sizes are literals: TornadoVM needs them when it builds a task.
- * The launch's number comes in an array: as a scalar it would be a constant of the code, and the
+ * that the bodies leave out.
+ *
+ * <p>Local sizes are literals, since TornadoVM needs them when it builds a task, of 4 n + 16 floats
+ * for n: where a local array is a parameter of an inlined method, TornadoVM (5.2.1) takes the byte
+ * offset of an element, header included, as its index.
+ *
+ * <p>The launch's number comes in an array: as a scalar it would be a constant of the code, and the
  * driver would compile the same kernel anew for every launch in place of finding it in its cache.
  */
 final class Tasks {
   private Tasks() {}
 
-  static void elementwise(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+  static void elementwise(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
     Elementwise.run(c.globalIdx, step, call, w, f, k[0]);
   }
 
-  static void rotary(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+  static void rotary(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
     Rotary.run(c.globalIdx, step, call, w, f, k[0]);
   }
 
-  static void embed(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+  static void embed(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
     Products.embed(c.globalIdx, step, call, w, f, k[0]);
   }
 
-  static void append(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+  static void append(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
     Slots.append(c.globalIdx, step, call, w, f, kv, k[0]);
   }
 
-  static void norm(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
-    float[] local = c.allocateFloatLocalArray(128);
+  static void norm(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+    float[] local = c.allocateFloatLocalArray(528);
     int group = c.groupIdx;
     int lane = c.localIdx;
     Norms.squares(group, lane, lanes, local, step, call, w, f, k[0]);
@@ -46,8 +56,9 @@ final class Tasks {
     Norms.scale(group, lane, lanes, local, step, call, w, f, k[0]);
   }
 
-  static void product(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
-    float[] local = c.allocateFloatLocalArray(1024);
+  static void product(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+    float[] local = c.allocateFloatLocalArray(4112);
     int group = c.groupIdx;
     int lane = c.localIdx;
     Products.sums(group, lane, lanes, local, step, call, w, f, k[0]);
@@ -55,8 +66,9 @@ final class Tasks {
     Products.results(group, lane, lanes, local, step, call, w, f, k[0]);
   }
 
-  static void attend(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
-    float[] local = c.allocateFloatLocalArray(1024);
+  static void attend(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+    float[] local = c.allocateFloatLocalArray(4112);
     int group = c.groupIdx;
     int lane = c.localIdx;
     Attend.begin(lane, lanes, local, call, w, k[0]);
@@ -70,13 +82,15 @@ final class Tasks {
     Attend.end(group, lane, lanes, local, step, call, w, f, k[0]);
   }
 
-  static void merge(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
-    float[] local = c.allocateFloatLocalArray(1024);
+  static void merge(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+    float[] local = c.allocateFloatLocalArray(4112);
     Attend.merge(c.groupIdx, c.localIdx, lanes, local, step, call, w, f, k[0]);
   }
 
-  static void choice(KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
-    float[] local = c.allocateFloatLocalArray(128);
+  static void choice(
+      KernelContext c, int[] step, int[] call, int[] w, float[] f, int[] kv, int[] k, int lanes) {
+    float[] local = c.allocateFloatLocalArray(528);
     int group = c.groupIdx;
     int lane = c.localIdx;
     Choice.largest(group, lane, lanes, local, step, call, w, f, k[0]);

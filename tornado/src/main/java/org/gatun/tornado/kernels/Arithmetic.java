@@ -134,46 +134,40 @@ final class Arithmetic {
     return (bits & 0x8000) != 0 ? -v : v;
   }
 
-  /** IEEE half-precision bits, rounded to nearest even. */
+  /** IEEE half-precision bits, rounded to nearest even, without a branch. */
   static int toHalf(float x) {
-    float a = x < 0f ? -x : x;
-    int sign = x < 0f ? 0x8000 : 0;
-    if (!(a < 65520f)) {
-      return a >= 65520f ? sign | 0x7c00 : 0x7e00;
-    }
-    if (a < 6.1035156e-5f) {
-      return sign | round(a * 16777216f);
-    }
+    float size = x < 0f ? -x : x;
+    int special = size >= 65520f ? 0x7c00 : 0x7e00;
+    int over = size < 65520f ? 0 : 1; // NaN too
+    float a = over > 0 ? 1f : size;
     float t = a * 16384f;
-    int e = 1;
-    if (t >= 65536f) {
-      t *= 1.5258789e-5f;
-      e += 16;
-    }
-    if (t >= 256f) {
-      t *= 0.00390625f;
-      e += 8;
-    }
-    if (t >= 16f) {
-      t *= 0.0625f;
-      e += 4;
-    }
-    if (t >= 4f) {
-      t *= 0.25f;
-      e += 2;
-    }
-    if (t >= 2f) {
-      t *= 0.5f;
-      e += 1;
-    }
-    return sign | ((e << 10) + round(t * 1024f) - 1024);
+    int big = t >= 65536f ? 1 : 0;
+    int e = 1 + 16 * big;
+    t = big > 0 ? t * 1.5258789e-5f : t;
+    big = t >= 256f ? 1 : 0;
+    e += 8 * big;
+    t = big > 0 ? t * 0.00390625f : t;
+    big = t >= 16f ? 1 : 0;
+    e += 4 * big;
+    t = big > 0 ? t * 0.0625f : t;
+    big = t >= 4f ? 1 : 0;
+    e += 2 * big;
+    t = big > 0 ? t * 0.25f : t;
+    big = t >= 2f ? 1 : 0;
+    e += big;
+    t = big > 0 ? t * 0.5f : t;
+    int normal = (e << 10) + round(t * 1024f) - 1024;
+    int subnormal = round(a * 16777216f);
+    int bits = a < 6.1035156e-5f ? subnormal : normal;
+    return (x < 0f ? 0x8000 : 0) | (over > 0 ? special : bits);
   }
 
-  /** To nearest even, for x from 0 to 2^23. */
+  /** To nearest even, for x from 0 to 2^30. */
   private static int round(float x) {
     int n = (int) x;
     float rest = x - n;
-    return rest > 0.5f || rest == 0.5f && (n & 1) == 1 ? n + 1 : n;
+    int up = rest > 0.5f ? 1 : 0;
+    return n + (rest == 0.5f ? n & 1 : up);
   }
 
   /** The value of bfloat16 bits, without a branch. */

@@ -105,36 +105,33 @@ public final class Attend {
     int halves = w[p + HALVES];
     int words = halves == 1 ? dim >> 1 : dim;
     int q = w[p + Q] + (r * heads + h) * dim;
-    int slots = w[p + K] + (Pool.page(step, w, s, tile * 64) * 64 * kvHeads + h / (heads / kvHeads)) * words;
+    int slots =
+        w[p + K]
+            + (Pool.page(step, w, s, tile * 64) * 64 * kvHeads + h / (heads / kvHeads)) * words;
     float scale = f[w[p + FLOATS]];
     float cap = f[w[p + FLOATS] + 1];
     for (int j = lane; j < 64; j += lanes) {
       float score = HIDDEN;
       if (visible(step, w, r, s, tile * 64 + j, w[p + WINDOW]) != 0) {
         int at = slots + j * kvHeads * words;
+        // Two loops, one of them empty: behind an if and an else that both end in a loop, TornadoVM
+        // takes the wrong one's result.
+        int pairs = halves == 1 ? words : 0;
+        int plain = halves == 1 ? 0 : dim;
         float dot = 0f;
-        if (halves == 1) {
-          for (int i = 0; i < words; i++) {
-            int v = kv[at + i];
-            dot += f[q + i] * Arithmetic.half(v & 65535);
-            dot += f[q + words + i] * Arithmetic.half(v >> 16 & 65535);
-          }
-        } else {
-          float d1 = 0f;
-          float d2 = 0f;
-          float d3 = 0f;
-          int i = 0;
-          for (; i + 3 < dim; i += 4) {
-            dot += f[q + i] * f[at + i];
-            d1 += f[q + i + 1] * f[at + i + 1];
-            d2 += f[q + i + 2] * f[at + i + 2];
-            d3 += f[q + i + 3] * f[at + i + 3];
-          }
-          for (; i < dim; i++) {
-            dot += f[q + i] * f[at + i];
-          }
-          dot += d1 + (d2 + d3);
+        float more = 0f;
+        for (int i = 0; i < pairs; i++) {
+          int v = kv[at + i];
+          dot += f[q + i] * Arithmetic.half(v & 65535);
+          more += f[q + words + i] * Arithmetic.half(v >> 16 & 65535);
         }
+        for (int i = 0; i < plain; i += 2) {
+          dot += f[q + i] * f[at + i];
+          // An odd head dim ends on its last element, twice over and the second time times 0.
+          int next = i + 1 < plain ? i + 1 : i;
+          more += (next > i ? f[q + next] : 0f) * f[at + next];
+        }
+        dot += more;
         score = dot * scale;
         if (cap > 0f) {
           score = cap * Arithmetic.tanh(score / cap);
@@ -201,7 +198,9 @@ public final class Attend {
     int kvHeads = w[p + KV_HEADS];
     int halves = w[p + HALVES];
     int words = halves == 1 ? dim >> 1 : dim;
-    int slots = w[p + V] + (Pool.page(step, w, s, tile * 64) * 64 * kvHeads + h / (heads / kvHeads)) * words;
+    int slots =
+        w[p + V]
+            + (Pool.page(step, w, s, tile * 64) * 64 * kvHeads + h / (heads / kvHeads)) * words;
     float shrink = before <= HIDDEN ? 0f : Arithmetic.expNegative(before - max);
     float sum = local[SUM + lane] * shrink;
     for (int i = lane; i < dim; i += lanes) {
@@ -232,7 +231,15 @@ public final class Attend {
 
   /** Writes the row, or what a merge needs of this split. */
   public static void end(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     int heads = w[p + HEADS];
     int splits = splits(step, w, p);
@@ -257,7 +264,15 @@ public final class Attend {
   }
 
   private static void write(
-      int rowHead, int lane, int lanes, float max, float sum, float[] local, int[] w, float[] f, int p) {
+      int rowHead,
+      int lane,
+      int lanes,
+      float max,
+      float sum,
+      float[] local,
+      int[] w,
+      float[] f,
+      int p) {
     int dim = w[p + DIM];
     int y = w[p + Y] + rowHead * dim;
     float inverse = sum > 0f ? 1f / sum : 0f;
@@ -272,7 +287,15 @@ public final class Attend {
 
   /** Merges the splits of a (row, head). */
   public static void merge(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     int splits = splits(step, w, p);
     if (splits == 1 || group >= step[0] * w[p + HEADS]) {

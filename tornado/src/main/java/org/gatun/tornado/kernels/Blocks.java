@@ -4,9 +4,9 @@ package org.gatun.tornado.kernels;
  * The codecs: a segment of 32 elements of a weight row into a private array.
  *
  * <p>A packed row is {@code blocks × words} ints, then, for formats whose block holds a lone f16
- * scale, those scales two to an int. Runs of 32 quant bytes are transposed: int j holds bytes j, 8 +
- * j, 16 + j, 24 + j, so that neighbours in a vector come from neighbouring ints by one shift; runs
- * of 16 bytes likewise in four ints. {@code org.gatun.tornado.Packing} writes this layout.
+ * scale, those scales two to an int. Runs of 32 quant bytes are transposed: int j holds bytes j, 8
+ * + j, 16 + j, 24 + j, so that neighbours in a vector come from neighbouring ints by one shift;
+ * runs of 16 bytes likewise in four ints. {@code org.gatun.tornado.Packing} writes this layout.
  */
 public final class Blocks {
   /**

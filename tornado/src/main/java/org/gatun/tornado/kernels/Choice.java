@@ -9,7 +9,15 @@ public final class Choice {
 
   /** Each lane's largest of its share of row {@code group}. */
   public static void largest(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     if (group >= step[2]) {
       return;
@@ -31,7 +39,15 @@ public final class Choice {
 
   /** The largest of the lanes'. */
   public static void pick(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     if (lane == 0 && group < step[2]) {
       float max = local[0];

@@ -25,7 +25,15 @@ public final class Norms {
 
   /** The sum of squares of x, where x itself is normed first. */
   public static void squares(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     float sum = 0f;
     if (w[p + MODE] == ADD_NORMED && group < step[w[p + COUNTER]] * w[p + RUNS]) {
@@ -40,7 +48,15 @@ public final class Norms {
 
   /** Writes the residual sum, and sums the squares of what is normed. */
   public static void add(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     float sum = 0f;
     if (group < step[w[p + COUNTER]] * w[p + RUNS]) {
@@ -75,7 +91,15 @@ public final class Norms {
 
   /** Writes the normed run. */
   public static void scale(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     if (group < step[w[p + COUNTER]] * w[p + RUNS]) {
       int dim = w[p + DIM];

@@ -3,13 +3,19 @@ package org.gatun.tornado.kernels;
 /**
  * Matrix products and the embedding: one skeleton for all formats.
  *
- * <p>A group makes {@code ROWS} results of up to {@link #TOKENS} tokens; its lanes take turns at the
- * segments of 32 columns, and after a barrier sum up what they found. Up to three weights that share
- * x are one launch; with an activation, the first two are gate and up of a gated MLP.
+ * <p>A group makes {@code ROWS} results of up to {@link #TOKENS} tokens; its lanes take turns at
+ * the segments of 32 columns, and after a barrier sum up what they found. Up to three weights that
+ * share x are one launch; with an activation, the first two are gate and up of a gated MLP.
  */
 public final class Products {
   /** Parameters of a product. */
-  public static final int COUNTER = 1, X = 2, COLS = 3, PARTS = 4, ROWS = 5, ACTIVATION = 6, FIRST_PART = 8;
+  public static final int COUNTER = 1,
+      X = 2,
+      COLS = 3,
+      PARTS = 4,
+      ROWS = 5,
+      ACTIVATION = 6,
+      FIRST_PART = 8;
 
   /** Parameters of each part, from {@code FIRST_PART} on. */
   public static final int FORMAT = 0, W = 1, ROW_WORDS = 2, OUTS = 3, Y = 4, BIAS = 5, PART = 6;
@@ -104,7 +110,15 @@ public final class Products {
 
   /** Sums this lane's segments of the group's rows into local memory. */
   public static void sums(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     int groups = groups(w, p);
     int tile = group / groups;
@@ -190,7 +204,15 @@ public final class Products {
 
   /** Adds up the lanes' sums, with bias or activation, and writes the group's results. */
   public static void results(
-      int group, int lane, int lanes, float[] local, int[] step, int[] call, int[] w, float[] f, int k) {
+      int group,
+      int lane,
+      int lanes,
+      float[] local,
+      int[] step,
+      int[] call,
+      int[] w,
+      float[] f,
+      int k) {
     int p = Pool.params(call, k);
     int groups = groups(w, p);
     int tile = group / groups;

@@ -6,7 +6,13 @@ package org.gatun.tornado.kernels;
  */
 public final class Rotary {
   /** Parameters; {@code TURNS}: per pair two ints of 20 bits, the turns per position · 2^40. */
-  public static final int COLS = 1, HEAD_DIM = 2, ROTARY_DIM = 3, INTERLEAVED = 4, X = 5, Y = 6, TURNS = 7;
+  public static final int COLS = 1,
+      HEAD_DIM = 2,
+      ROTARY_DIM = 3,
+      INTERLEAVED = 4,
+      X = 5,
+      Y = 6,
+      TURNS = 7;
 
   private Rotary() {}
 

@@ -2,8 +2,8 @@ package org.gatun.tornado.kernels;
 
 /**
  * KV slots. Slot {@code page · 64 + i} of a layer holds WIDTH elements at {@code K + slot · WIDTH}
- * of the float pool, or, as f16, WIDTH / 2 ints of the kv pool: int i of a head holds elements i and
- * i + DIM / 2.
+ * of the float pool, or, as f16, WIDTH / 2 ints of the kv pool: int i of a head holds elements i
+ * and i + DIM / 2.
  */
 public final class Slots {
   /** Parameters of an append. */

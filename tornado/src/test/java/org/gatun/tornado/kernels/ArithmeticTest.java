@@ -30,7 +30,8 @@ class ArithmeticTest {
         assertThat((short) Arithmetic.toHalf(x)).as("%s", x).isEqualTo(want);
       }
     }
-    for (float tie : new float[] {1 + 0x1p-11f, 1 + 0x3p-11f, 65519.99f, 65520f, 0x1p-25f, 0x3p-25f}) {
+    for (float tie :
+        new float[] {1 + 0x1p-11f, 1 + 0x3p-11f, 65519.99f, 65520f, 0x1p-25f, 0x3p-25f}) {
       assertThat((short) Arithmetic.toHalf(tie)).isEqualTo(Float.floatToFloat16(tie));
     }
   }
