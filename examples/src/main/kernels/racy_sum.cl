@@ -1,4 +1,4 @@
-// The sum of n floats by one work-group of 64, and the same with a fault that PoCL hides.
+// The sum of n floats by one work-group of 64, and the same with a barrier missing between the rounds.
 kernel void sum(global const float *x, global float *y, int n) {
   local float part[64];
   int id = get_local_id(0);

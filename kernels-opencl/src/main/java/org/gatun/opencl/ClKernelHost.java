@@ -34,7 +34,7 @@ public final class ClKernelHost implements KernelHost {
 
   @Override
   public List<Lane> lanes() {
-    return List.of(Lane.of(name()), OclgrindLane.of(false), OclgrindLane.uninitialised());
+    return List.of(Lane.of(name()), OclgrindLane.of(false));
   }
 
   @Override

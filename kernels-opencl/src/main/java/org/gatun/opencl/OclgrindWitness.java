@@ -33,6 +33,9 @@ final class OclgrindWitness implements Witness {
 
   private static final Pattern COUNT =
       Pattern.compile("^\\s+(\\d+) - (\\S+)(?: (private|global|local|constant|\\S+\\(\\)))?.*");
+  /** A message begins in the first column; its places follow, indented. */
+  private static final Pattern MESSAGE = Pattern.compile("(?m)^(?=\\S)");
+
   private static final Pattern KERNEL = Pattern.compile("^Instructions executed for kernel '(.*)'");
   private static final Pattern LLVM = Pattern.compile("libLLVM[-.]?(?:so\\.)?(\\d+)");
 
@@ -114,7 +117,7 @@ final class OclgrindWitness implements Witness {
   /** One finding per message, kernel and line; addresses and work-items are of the first. */
   private static void findings(String log, List<Evidence.Finding> out) {
     Set<String> seen = new LinkedHashSet<>();
-    for (String message : log.split("\n\\s*\n")) {
+    for (String message : MESSAGE.split(log)) {
       List<String> lines = message.strip().lines().map(String::strip).toList();
       if (lines.isEmpty() || lines.getFirst().isEmpty()) {
         continue;

@@ -57,7 +57,7 @@ public final class OpenClBackendProvider implements BackendProvider {
             List.of(),
             List.of());
     return List.of(
-        plain, gpu, OclgrindLane.of(false), OclgrindLane.of(true), OclgrindLane.uninitialised());
+        plain, gpu, OclgrindLane.of(false), OclgrindLane.of(true));
   }
 
   @Override

@@ -116,14 +116,16 @@ public final class HtmlReport {
           s.append("<td class=\"none\">–");
         } else {
           s.append(
-              "<td class=\"%s\"><b>%d</b>%s%s <span class=\"bar\"><i style=\"width:%.0f%%\"></i></span> %.0f %%"
+              "<td class=\"%s\"><b>%d</b>%s%s%s"
                   .formatted(
                       c.fail > 0 ? "fail" : c.pass == 0 ? "skip" : "pass",
                       c.pass,
                       c.fail > 0 ? ", " + c.fail + " failed" : "",
                       c.refused > 0 ? ", " + c.refused + " skipped" : "",
-                      Math.min(100, 100 * c.worst),
-                      100 * c.worst));
+                      c.pass + c.fail == 0
+                          ? ""
+                          : " <span class=\"bar\"><i style=\"width:%.0f%%\"></i></span> %.0f %%"
+                              .formatted(Math.min(100, 100 * c.worst), 100 * c.worst)));
         }
       }
       s.append("</tr>\n");
@@ -136,7 +138,7 @@ public final class HtmlReport {
       return;
     }
     h2("Counters beside the last baselines");
-    table("lane", "tool", "kernels × cases", "rose", "fell", "new", "gone", "");
+    table("lane", "tool", "#kernels × cases", "#rose", "#fell", "#new", "#gone", "");
     for (Gate.Outcome g : result.gates()) {
       long worse = g.changes().stream().filter(Gate.Change::worse).count();
       row(
@@ -154,7 +156,7 @@ public final class HtmlReport {
     }
     end();
     if (changes().findAny().isPresent()) {
-      table("lane", "case", "kernel", "counter", "baseline", "now", "change");
+      table("lane", "case", "kernel", "counter", "#baseline", "#now", "#change");
       for (Gate.Outcome g : result.gates()) {
         g.changes().stream()
             .sorted((a, b) -> Boolean.compare(b.worse(), a.worse()))
@@ -201,20 +203,21 @@ public final class HtmlReport {
         table(
             "case",
             "kernel",
-            "instructions",
-            "requests’ sectors",
-            "footprint B",
-            "bound B",
-            "÷",
-            "conflicts",
-            "matrix MACs",
-            "barriers",
-            "registers",
-            "spills",
-            "shared B",
-            "idle threads/SM");
+            "#instructions",
+            "#sectors, loads + stores",
+            "#footprint B",
+            "#bound B",
+            "#÷",
+            "#conflicts",
+            "#matrix MACs",
+            "#barriers",
+            "#registers",
+            "#spills",
+            "#shared B",
+            "#idle threads/SM");
       } else {
-        table("case", "kernel", "instructions", "global loads", "global stores", "local accesses");
+        table(
+            "case", "kernel", "#instructions", "#global loads", "#global stores", "#local accesses");
       }
       for (SuiteRow r : rows) {
         if (r.lane().equals(lane)) {
@@ -306,7 +309,7 @@ public final class HtmlReport {
     }
     h2("Findings of the checkers");
     s.append("<details><summary>").append(by.size()).append(" findings</summary>\n");
-    table("lane", "severity", "checker", "finding", "cases");
+    table("lane", "severity", "checker", "finding", "#cases");
     by.forEach(
         (k, rows) -> {
           String[] f = k.split("\t", 4);
@@ -328,7 +331,7 @@ public final class HtmlReport {
       return;
     }
     h2("Time beside the other build (reported, not judged)");
-    table("lane", "op", "cases", "time ÷ other", "lowest round", "highest round");
+    table("lane", "op", "#cases", "#time ÷ other", "#lowest round", "#highest round");
     for (SuiteResult.Ratio r : result.ratios()) {
       row(
           "",
@@ -348,7 +351,7 @@ public final class HtmlReport {
       return;
     }
     h2("Skipped, and why");
-    table("why", "what", "");
+    table("why", "#rows", "which");
     skips.forEach(
         (why, what) ->
             row(
@@ -364,7 +367,7 @@ public final class HtmlReport {
   private void cases() {
     h2("All cases");
     s.append("<details><summary>").append(result.rows().size()).append(" rows</summary>\n");
-    table("lane", "case", "result", "error ÷ tolerance", "ms", "detail");
+    table("lane", "case", "result", "#error ÷ tolerance", "#ms", "detail");
     for (SuiteRow r : result.rows()) {
       OpSuite.Result x = r.result();
       row(
@@ -392,8 +395,8 @@ public final class HtmlReport {
 
   private void table(String... heads) {
     s.append("<div class=\"wide\"><table><tr>");
-    for (String h : heads) {
-      s.append("<th>").append(escape(h));
+    for (String h : heads) { // "#" marks a column of numbers
+      s.append(h.startsWith("#") ? "<th class=\"n\">" + escape(h.substring(1)) : "<th>" + escape(h));
     }
     s.append("</tr>\n");
   }
@@ -404,7 +407,7 @@ public final class HtmlReport {
     for (String c : cells) {
       boolean number =
           !c.isEmpty()
-              && (Character.isDigit(c.charAt(0)) || c.startsWith("+") || c.startsWith("-"));
+              && (c.matches("(<b class=\"\\w+\">)?[+-]?[0-9][0-9,. ]*( %| \\+ .*|</b>.*)?"));
       s.append(number ? "<td class=\"n\">" : "<td>").append(c);
     }
     s.append("</tr>\n");

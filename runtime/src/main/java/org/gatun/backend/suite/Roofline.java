@@ -95,7 +95,7 @@ final class Roofline {
     roof(s, F32, "f32 67 T/s");
     Map<String, Integer> colours = new LinkedHashMap<>();
     for (Point p : points) {
-      int c = colours.computeIfAbsent(p.op, o -> colours.size() % 8);
+      int c = colours.computeIfAbsent(p.op, o -> colours.size() % 10);
       s.append(
           "<circle class=\"c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s: %.2f operations/B, %.1f G/s, bound by %s</title></circle>\n"
               .formatted(
