@@ -33,6 +33,7 @@ final class OclgrindWitness implements Witness {
 
   private static final Pattern COUNT =
       Pattern.compile("^\\s+(\\d+) - (\\S+)(?: (private|global|local|constant|\\S+\\(\\)))?.*");
+
   /** A message begins in the first column; its places follow, indented. */
   private static final Pattern MESSAGE = Pattern.compile("(?m)^(?=\\S)");
 

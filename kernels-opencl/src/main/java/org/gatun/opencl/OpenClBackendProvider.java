@@ -56,8 +56,7 @@ public final class OpenClBackendProvider implements BackendProvider {
             "",
             List.of(),
             List.of());
-    return List.of(
-        plain, gpu, OclgrindLane.of(false), OclgrindLane.of(true));
+    return List.of(plain, gpu, OclgrindLane.of(false), OclgrindLane.of(true));
   }
 
   @Override

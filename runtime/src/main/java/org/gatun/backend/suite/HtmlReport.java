@@ -217,7 +217,12 @@ public final class HtmlReport {
             "#idle threads/SM");
       } else {
         table(
-            "case", "kernel", "#instructions", "#global loads", "#global stores", "#local accesses");
+            "case",
+            "kernel",
+            "#instructions",
+            "#global loads",
+            "#global stores",
+            "#local accesses");
       }
       for (SuiteRow r : rows) {
         if (r.lane().equals(lane)) {
@@ -396,7 +401,8 @@ public final class HtmlReport {
   private void table(String... heads) {
     s.append("<div class=\"wide\"><table><tr>");
     for (String h : heads) { // "#" marks a column of numbers
-      s.append(h.startsWith("#") ? "<th class=\"n\">" + escape(h.substring(1)) : "<th>" + escape(h));
+      s.append(
+          h.startsWith("#") ? "<th class=\"n\">" + escape(h.substring(1)) : "<th>" + escape(h));
     }
     s.append("</tr>\n");
   }

@@ -19,8 +19,7 @@ class LaneProcessTest {
 
     public static void main(String[] args) throws Exception {
       Path file = Path.of(args[args.length - 1]);
-      List<String> done =
-          RowFile.read(file).rows().stream().map(r -> r.result().caseId()).toList();
+      List<String> done = RowFile.read(file).rows().stream().map(r -> r.result().caseId()).toList();
       try (RowFile out = new RowFile(file)) {
         for (String id : List.of("a", "b", "c")) {
           if (done.contains(id)) {
@@ -46,8 +45,7 @@ class LaneProcessTest {
 
   private List<SuiteRow> run(String how, Duration patience) throws Exception {
     Lane lane =
-        new Lane(
-            "lane", "x", Map.of("lane.name", "lane"), Map.of(), "", List.of(), List.of());
+        new Lane("lane", "x", Map.of("lane.name", "lane"), Map.of(), "", List.of(), List.of());
     return new LaneProcess(dir, patience).run(lane, Fake.class.getName(), List.of(how));
   }
 
