@@ -1,5 +1,6 @@
 package org.gatun.opencl;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.graph.Node;
@@ -24,15 +25,32 @@ final class AttentionLowering {
   }
 
   List<Launch> lower(Attention op, Node n) {
-    if (!(op.plan() instanceof AttentionPlan.Dense)) {
-      throw Lowering.refuse(n, "attention plan " + op.plan());
-    }
     if (op.headDim() % 16 != 0) {
       throw Lowering.refuse(n, "head dims that are not a multiple of 16");
     }
     Shape decode = new Shape(op, n, tiles.decodeQueries(op.heads() / op.kvHeads()), true);
     Shape prefill = new Shape(op, n, tiles.prefillQueries(), false);
-    return List.of(decode.attend(), decode.combine(), prefill.attend(), prefill.combine());
+    List<Launch> launches = new ArrayList<>();
+    PlanLowering plan = new PlanLowering(lowering, tiles, limits, at, op, n);
+    boolean kept = false;
+    switch (op.plan()) {
+      case AttentionPlan.Dense d -> {}
+      case AttentionPlan.Squeezed s -> {
+        kept = at.kvPool().prefixes() > 0;
+        if (kept) {
+          launches.add(plan.lookup(s));
+        }
+      }
+      case AttentionPlan.BlockTopK b -> launches.addAll(plan.choose(b));
+    }
+    for (Shape shape : List.of(decode, prefill)) {
+      launches.add(shape.attend(plan));
+      if (kept) {
+        launches.add(shape.attendKept(plan));
+      }
+      launches.add(shape.combine());
+    }
+    return launches;
   }
 
   /** One tile size; steps of single rows take the small one. */
@@ -48,7 +66,15 @@ final class AttentionLowering {
       this.node = node;
       this.queries = queries;
       this.decode = decode;
-      parts = at.scratch("attention parts", 4L * tiles.workers() * queries * (op.headDim() + 2));
+      // Splits fill the device, or there is one per tile; kept tokens of a prefix bring as many
+      // again.
+      long most = tiles.workers();
+      if (op.plan() instanceof AttentionPlan.Squeezed) {
+        long tileCount =
+            Math.ceilDiv(limits.rows() * (op.heads() / op.kvHeads()), queries) + limits.sequences();
+        most = 2 * Math.max(most, tileCount * op.kvHeads());
+      }
+      parts = at.scratch("attention parts", 4L * most * queries * (op.headDim() + 2));
     }
 
     private boolean applies(Step s) {
@@ -77,8 +103,18 @@ final class AttentionLowering {
       return Math.clamp(tiles.workers() / Math.max(1, count * op.kvHeads()), 1, most);
     }
 
-    private String options() {
+    /** Splits of the prefix's pages; 0 if no sequence has a prefix. */
+    private int keptSplits(Step s, int count) {
+      if (!(op.plan() instanceof AttentionPlan.Squeezed) || !PlanLowering.hasPrefix(s)) {
+        return 0;
+      }
+      int most = Math.max(1, at.kvPool().prefixPool().pages() / 2);
+      return Math.clamp(tiles.workers() / Math.max(1, count * op.kvHeads()), 1, most);
+    }
+
+    private String options(String plan) {
       return at.kvPool().options()
+          + plan
           + " -DHEADS="
           + op.heads()
           + " -DKV_HEADS="
@@ -89,50 +125,83 @@ final class AttentionLowering {
           + queries;
     }
 
-    private ClKernel kernel(String name) {
+    private ClKernel kernel(String name, String plan) {
       String body = tiles.gpu() ? "attention_gpu.cl" : "attention_cpu.cl";
-      return lowering.kernel(List.of("kv.cl", "attention.cl", body), options(), name);
+      return lowering.kernel(List.of("kv.cl", "attention.cl", body), options(plan), name);
     }
 
-    Launch attend() {
+    /** Arguments of every attention kernel, up to the splits. */
+    private ClKernel attention(String plan, ClBuffer keys, ClBuffer values) {
+      return lowering
+          .stepArgs(kernel("attention", plan))
+          .arg(at.activation(node.in().getFirst()))
+          .arg(keys)
+          .arg(values)
+          .arg(at.activation(node.out().getFirst()))
+          .arg(op.lse() ? at.activation(node.out().get(1)) : null)
+          .arg(parts)
+          .arg(op.scale())
+          .arg(op.window())
+          .arg(op.softCap())
+          .arg(1)
+          .arg(1)
+          .arg(0)
+          .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1);
+    }
+
+    /** Attention over the sequence's pages, all or chosen ones. */
+    Launch attend(PlanLowering plan) {
       KvPool.Layer layer = at.kvPool().layer(op.layer());
+      boolean blocks = op.plan() instanceof AttentionPlan.BlockTopK;
       return new Launch(
-          () ->
-              lowering
-                  .stepArgs(kernel("attention"))
-                  .arg(at.activation(node.in().getFirst()))
-                  .arg(layer.keys())
-                  .arg(layer.values())
-                  .arg(at.activation(node.out().getFirst()))
-                  .arg(op.lse() ? at.activation(node.out().get(1)) : null)
-                  .arg(parts)
-                  .arg(op.scale())
-                  .arg(op.window())
-                  .arg(op.softCap())
-                  .arg(1)
-                  .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1),
+          () -> {
+            ClKernel k = attention(blocks ? " -DPLAN_BLOCKS" : "", layer.keys(), layer.values());
+            return blocks ? k.arg(plan.blockBits()).arg(plan.blockWords()) : k;
+          },
           (s, g) -> {
             int count = applies(s) ? tileCount(s) : 0;
             int splits = splits(s, count);
             g[0] = count;
             g[1] = op.kvHeads();
             g[2] = splits;
+            g[3] = splits + keptSplits(s, count);
           },
-          (k, g) -> k.at(11).arg((int) g[2]));
+          (k, g) -> k.at(11).arg((int) g[2]).arg((int) g[3]));
+    }
+
+    /** Attention over kept tokens of the sequences' prefixes; its splits follow the pages'. */
+    Launch attendKept(PlanLowering plan) {
+      PrefixPool pool = at.kvPool().prefixPool();
+      PrefixPool.Layer layer = pool.layer(op.layer());
+      return new Launch(
+          () ->
+              attention(" -DPLAN_KEPT", layer.keys(), layer.values())
+                  .arg(plan.keptBits())
+                  .arg(pool.words())
+                  .arg(layer.sizes())
+                  .arg(pool.pages()),
+          (s, g) -> {
+            int count = applies(s) ? tileCount(s) : 0;
+            g[0] = count;
+            g[1] = op.kvHeads();
+            g[2] = keptSplits(s, count);
+            g[3] = g[2] + splits(s, count);
+          },
+          (k, g) -> k.at(11).arg((int) g[2]).arg((int) g[3]).arg((int) (g[3] - g[2])));
     }
 
     Launch combine() {
       return new Launch(
           () ->
               lowering
-                  .stepArgs(kernel("combine"))
+                  .stepArgs(kernel("combine", ""))
                   .arg(parts)
                   .arg(at.activation(node.out().getFirst()))
                   .arg(op.lse() ? at.activation(node.out().get(1)) : null)
                   .arg(1),
           (s, g) -> {
             int count = applies(s) ? tileCount(s) : 0;
-            int splits = splits(s, count);
+            int splits = splits(s, count) + keptSplits(s, count);
             g[0] = splits > 1 ? queries : 0;
             g[1] = op.kvHeads();
             g[2] = count;

@@ -72,7 +72,7 @@ final class PrefixCommand implements Runnable {
     @Option(
         names = {"-t", "--threads"},
         description = "Compute threads (default: one per core).",
-        defaultValue = "0")
+        defaultValue = "${env:GATUN_THREADS:-0}")
     private int threads;
 
     @Option(
@@ -90,7 +90,8 @@ final class PrefixCommand implements Runnable {
     @Option(
         names = "--coarse",
         description =
-            "Clusters of clusters as a share of the tokens; 0 for one level (default: ${DEFAULT-VALUE}).",
+            "Clusters of clusters as a share of the tokens; 0 for one level (default:"
+                + " ${DEFAULT-VALUE}).",
         defaultValue = "0.01")
     private double coarse;
 
@@ -173,7 +174,8 @@ final class PrefixCommand implements Runnable {
     public Integer call() {
       StoredPrefix p = PrefixFile.open(file, Arena.ofAuto());
       System.out.println(
-          "| layer | levels | sparsity asked | keys read | softmax mass kept | least | output error |");
+          "| layer | levels | sparsity asked | keys read | softmax mass kept | least | output error"
+              + " |");
       System.out.println("|---|---|---|---|---|---|---|");
       for (PrefixQuality.Row r : new PrefixQuality(p).rows(0.7, 0.9)) {
         System.out.printf(

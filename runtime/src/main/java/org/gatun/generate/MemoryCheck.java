@@ -3,10 +3,13 @@ package org.gatun.generate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvLayer;
 import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
+import org.gatun.graph.Node;
 import org.gatun.graph.StepLimits;
+import org.gatun.graph.op.Attention;
 import org.gatun.model.Model;
 
 /** Says that memory is short before anything is loaded. */
@@ -14,7 +17,7 @@ final class MemoryCheck {
   private MemoryCheck() {}
 
   static void require(Model model, Graph graph, StepLimits limits, EngineOptions options) {
-    long kv = kvBytesPerToken(graph, options) * limits.slots();
+    long kv = kvBytesPerToken(graph, options) * limits.slots() + prefixBytes(graph, options);
     long activations = MemoryPlan.of(graph, limits, 64).bytes();
     long need = model.bytes() + kv + activations;
     long there = available();
@@ -31,6 +34,18 @@ final class MemoryCheck {
       bytes += 2L * k.kvHeads() * options.kv().headBytes(k.headDim());
     }
     return bytes;
+  }
+
+  /** Keys and values of prefixes, in the layers that read them; centroids take 3 % more. */
+  private static long prefixBytes(Graph graph, EngineOptions options) {
+    long bytes = 0;
+    for (Node n : graph.nodes()) {
+      if (n.op() instanceof Attention a && a.plan() instanceof AttentionPlan.Squeezed) {
+        bytes += 2L * a.kvHeads() * options.kv().headBytes(a.headDim());
+      }
+    }
+    long tokens = (long) options.prefixes().count() * options.prefixes().tokens();
+    return bytes * tokens * 103 / 100;
   }
 
   private static String mib(long bytes) {

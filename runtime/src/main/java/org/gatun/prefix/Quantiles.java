@@ -18,12 +18,12 @@ public record Quantiles(float[] fine, float[] coarse) {
   public static final int STEPS = 1000;
 
   /**
-   * The thresholds that prune this share of the calibration's keys. The coarse level lets twice the
-   * budget through: it is there to spare fine lookups, not to decide.
+   * The thresholds that prune this share of the calibration's keys. The coarse level prunes half
+   * that share: it is there to spare fine lookups, not to decide.
    */
   public PrefixThresholds at(double sparsity) {
     return new PrefixThresholds(
-        coarse.length == 0 ? Float.NEGATIVE_INFINITY : pick(coarse, 1 - 2 * (1 - sparsity)),
+        coarse.length == 0 ? Float.NEGATIVE_INFINITY : pick(coarse, sparsity / 2),
         pick(fine, sparsity));
   }
 

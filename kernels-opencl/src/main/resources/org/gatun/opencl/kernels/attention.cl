@@ -38,8 +38,8 @@ inline Tile find_tile(const global int *step, int4 lim, int index, int window) {
   if (causal) {
     t.to = min(t.length, t.base + (t.first + t.count - 1) / G + 1);
   }
-  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, slots are positions
-    t.from = max(0, ROW_FIELD(step, lim, ROW_POSITION, t.rowStart + t.first / G) - window + 1);
+  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, as slots do
+    t.from = max(0, ROW_FIELD(step, lim, ROW_SLOT, t.rowStart + t.first / G) - window + 1);
   }
   return t;
 }
@@ -51,8 +51,11 @@ inline bool visible(const global int *step, int4 lim, const Tile *t, int f, int 
     return false;
   }
   if (window > 0) {
-    int at = t->positions < 0 ? slot : step[POSITION_BASE(lim) + t->positions + slot];
-    if (ROW_FIELD(step, lim, ROW_POSITION, t->rowStart + i) - at >= window) {
+    // Behind a prefix slots and positions differ by a constant.
+    int row = t->rowStart + i;
+    int away = t->positions < 0 ? ROW_FIELD(step, lim, ROW_SLOT, row) - slot
+        : ROW_FIELD(step, lim, ROW_POSITION, row) - step[POSITION_BASE(lim) + t->positions + slot];
+    if (away >= window) {
       return false;
     }
   }
@@ -74,9 +77,50 @@ inline bool interior(const global int *step, int4 lim, const Tile *t, int page, 
   if (window == 0 || !old) {
     return old;
   }
-  int last = ROW_FIELD(step, lim, ROW_POSITION, t->rowStart + (t->first + t->count - 1) / G);
+  int last = ROW_FIELD(step, lim, ROW_SLOT, t->rowStart + (t->first + t->count - 1) / G);
   return SEQ_FIELD(step, lim, SEQ_MASK, t->seq) == MASK_CAUSAL && t->positions < 0 && last - page * PAGE < window;
 }
+
+// What a plan reads of a tile's pages. Kept: pages of the sequence's prefix, of which each (sequence, KV head) reads
+// single tokens, a bit each. Blocks: the sequence's own pages, of which each (row, KV head) reads some, a bit each.
+#if defined(PLAN_KEPT)
+#define PLAN_ARGS , const global uint *bits, int words, const global int *sizes, int prefixPages
+#define PLAN_TILE kept_tile(step, lim, &t, sizes)
+#define PLAN_PAGE(page) ((long)SEQ_FIELD(step, lim, SEQ_PREFIX, t.seq) * prefixPages + (page))
+#define PLAN_WORD(slot) bits[((long)t.seq * KV_HEADS + head) * words + (slot) / 32]
+#define PLAN_READS(page) (PLAN_WORD((page) * PAGE) | PLAN_WORD((page) * PAGE + 32))
+#define PLAN_SEES(f, slot) (PLAN_WORD(slot) >> ((slot) % 32) & 1u)
+#define PLAN_INSIDE false
+inline void kept_tile(const global int *step, int4 lim, Tile *t, const global int *sizes) {
+  int id = SEQ_FIELD(step, lim, SEQ_PREFIX, t->seq);
+  t->from = 0;
+  t->to = id < 0 ? 0 : sizes[id * 3];
+}
+#elif defined(PLAN_BLOCKS)
+#define PLAN_ARGS , const global uint *bits, int words
+#define PLAN_TILE
+#define PLAN_PAGE(page) (long)step[t.table + (page)]
+#define PLAN_ROW(f, page) (bits[((long)(t.rowStart + (f) / G) * KV_HEADS + head) * words + (page) / 32] >> ((page) % 32) & 1u)
+#define PLAN_READS(page) some_row_reads(bits, words, &t, head, page)
+#define PLAN_SEES(f, slot) (PLAN_ROW(f, (slot) / PAGE) && visible(step, lim, &t, f, slot, window))
+#define PLAN_INSIDE false
+inline bool some_row_reads(const global uint *bits, int words, const Tile *tile, int head, int page) {
+  Tile t = *tile;
+  for (int f = t.first; f < t.first + t.count; f++) {
+    if (PLAN_ROW(f, page)) {
+      return true;
+    }
+  }
+  return false;
+}
+#else
+#define PLAN_ARGS
+#define PLAN_TILE
+#define PLAN_PAGE(page) (long)step[t.table + (page)]
+#define PLAN_READS(page) true
+#define PLAN_SEES(f, slot) visible(step, lim, &t, f, slot, window)
+#define PLAN_INSIDE interior(step, lim, &t, page, window)
+#endif
 
 // Split `split` of `splits`: its pages are [x, y).
 inline int2 split_pages(const Tile *t, int split, int splits) {

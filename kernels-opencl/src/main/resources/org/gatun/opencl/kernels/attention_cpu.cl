@@ -12,11 +12,12 @@
 
 kernel void attention(const global int *step, int4 lim, const global float *restrict q, const global KV *restrict keys,
     const global KV *restrict values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits) {
+    float softCap, int splits, int total, int firstSplit PLAN_ARGS) {
   int index = get_global_id(0);
   int head = get_global_id(1);
   int split = get_global_id(2);
   Tile t = find_tile(step, lim, index, window);
+  PLAN_TILE;
   int2 pages = split_pages(&t, split, splits);
   float qt[DIM * QT];             // [element][query], scaled: a broadcast has a constant offset
   float16 acc[CHUNKS * QT];       // [chunk][query]
@@ -36,7 +37,10 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    long at = ((long)step[t.table + page] * KV_HEADS + head) * KV_BLOCK(DIM);
+    if (!PLAN_READS(page)) {
+      continue;
+    }
+    long at = (PLAN_PAGE(page) * KV_HEADS + head) * KV_BLOCK(DIM);
     const global KV *kp = keys + at;
     const global KV *vp = values + at;
     int slots = min(PAGE, t.to - page * PAGE);
@@ -66,10 +70,10 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
         }
       }
     }
-    if (!interior(step, lim, &t, page, window)) {
+    if (!PLAN_INSIDE) {
       for (int i = 0; i < QT; i++) {
         for (int j = 0; j < slots; j++) {
-          bool see = i < t.count && visible(step, lim, &t, t.first + i, page * PAGE + j, window);
+          bool see = i < t.count && PLAN_SEES(t.first + i, page * PAGE + j);
           p[i * PAGE + j] = see ? p[i * PAGE + j] : -INFINITY;
         }
       }
@@ -117,8 +121,8 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     }
   }
   for (int i = 0; i < t.count; i++) {
-    if (splits > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * splits + split) * QT + i) * (DIM + 2);
+    if (total > 1) {
+      global float *out = parts + (((long)(index * KV_HEADS + head) * total + firstSplit + split) * QT + i) * (DIM + 2);
       for (int c = 0; c < CHUNKS; c++) {
         vstore16(acc[c * QT + i], c, out);
       }

@@ -7,7 +7,7 @@
 kernel __attribute__((reqd_work_group_size(64, 2, 1)))
 void attention(const global int *step, int4 lim, const global float *q, const global KV *keys,
     const global KV *values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits) {
+    float softCap, int splits, int total, int firstSplit PLAN_ARGS) {
   local float qs[QT * DIM];
   local float p[QT * PAGE];
   local float stats[QT * 3]; // maximum, sum, correction
@@ -17,6 +17,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
   int head = get_group_id(1);
   int split = get_group_id(2);
   Tile t = find_tile(step, lim, index, window);
+  PLAN_TILE;
   int2 pages = split_pages(&t, split, splits);
   for (int e = side * 64 + lane; e < QT * DIM; e += 128) {
     int f = t.first + e / DIM;
@@ -32,9 +33,12 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    long at = ((long)step[t.table + page] * KV_HEADS + head) * KV_BLOCK(DIM);
+    if (!PLAN_READS(page)) {
+      continue;
+    }
+    long at = (PLAN_PAGE(page) * KV_HEADS + head) * KV_BLOCK(DIM);
     int slots = min(PAGE, t.to - page * PAGE);
-    bool inside = interior(step, lim, &t, page, window) && slots == PAGE;
+    bool inside = PLAN_INSIDE && slots == PAGE;
     float s[SIDE];
     for (int i = 0; i < SIDE; i++) {
       s[i] = 0;
@@ -57,7 +61,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       int row = side * SIDE + i;
       float v = softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i];
       bool see = lane < slots && row < t.count
-          && (inside || visible(step, lim, &t, t.first + row, page * PAGE + lane, window));
+          && (inside || PLAN_SEES(t.first + row, page * PAGE + lane));
       p[row * PAGE + lane] = see ? v : -INFINITY;
     }
     barrier(CLK_LOCAL_MEM_FENCE); // scores of all slots are in
@@ -107,8 +111,8 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       continue;
     }
     float sum = stats[QT + row];
-    if (splits > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * splits + split) * QT + row) * (DIM + 2);
+    if (total > 1) {
+      global float *out = parts + (((long)(index * KV_HEADS + head) * total + firstSplit + split) * QT + row) * (DIM + 2);
       for (int e = 0; e < PER; e++) {
         if (e * 64 + lane < DIM) {
           out[e * 64 + lane] = acc[i * PER + e];

@@ -225,10 +225,7 @@ final class AttentionTile {
         softmax(p, 0, n, scales, half(m), state + 4L * i, state + 4L * (m + i), o + i * oRow);
       }
       if (half(m)) {
-        for (int strip = 0; strip < dim; strip += 2 * N) {
-          HalfGemm.addGathered(
-              scores, S_ROW, m, plain, keys.valueOffset() + 2 * strip, n, o + 4 * strip, oRow);
-        }
+        HalfGemm.addGathered(scores, S_ROW, m, plain, keys.valueOffset(), n, dim, o, oRow);
         continue;
       }
       keys.gather(runs, at, n, false, plain, 0);
@@ -254,13 +251,21 @@ final class AttentionTile {
     long plain = plainRows(scratch);
     boolean half = half(m);
     long k = half ? head : plain(head, PAGE * dim, plain);
-    for (int strip = 0; strip < valid; strip += 2 * N) {
-      long c = scores + 4 * strip;
-      if (half) {
-        HalfGemm.tiles(scratch, 4L * dim, m, k + 2 * strip, 2 * PAGE, dim, c, S_ROW, false);
-      } else {
-        Gemm.tiles(scratch, 4L * dim, m, k + 4 * strip, S_ROW, 4L * N, dim, c, S_ROW, false);
-      }
+    if (half) {
+      HalfGemm.tiles(scratch, 4L * dim, m, k, 2 * PAGE, dim, PAGE, scores, S_ROW, false);
+    }
+    for (int strip = 0; strip < valid && !half; strip += 2 * N) {
+      Gemm.tiles(
+          scratch,
+          4L * dim,
+          m,
+          k + 4 * strip,
+          S_ROW,
+          4L * N,
+          dim,
+          scores + 4 * strip,
+          S_ROW,
+          false);
     }
     long scales = pages.codec() == KvCodec.INT8 ? head + pages.scales(dim) : 0;
     long o = outputs(state, m);
@@ -282,9 +287,7 @@ final class AttentionTile {
     }
     if (half) {
       long v = head + pages.values(dim);
-      for (int strip = 0; strip < dim; strip += 2 * N) {
-        HalfGemm.tiles(scores, S_ROW, m, v + 2 * strip, 2L * dim, valid, o + 4 * strip, oRow, true);
-      }
+      HalfGemm.tiles(scores, S_ROW, m, v, 2L * dim, valid, dim, o, oRow, true);
       return;
     }
     long v = plain(head + pages.values(dim), valid * dim, plain);

@@ -179,18 +179,7 @@ final class ClusterLookup {
   private void products(long centroids, int m, long base, long scores, long rowBytes) {
     int dim = op.headDim();
     if (m <= AttentionTile.FEW) {
-      for (int strip = 0; strip < PAGE; strip += 2 * N) {
-        HalfGemm.tiles(
-            base,
-            4L * dim,
-            m,
-            centroids + 2L * strip,
-            2L * PAGE,
-            dim,
-            scores + 4L * strip,
-            rowBytes,
-            false);
-      }
+      HalfGemm.tiles(base, 4L * dim, m, centroids, 2 * PAGE, dim, PAGE, scores, rowBytes, false);
       return;
     }
     long plain = tile.plainRows(base);

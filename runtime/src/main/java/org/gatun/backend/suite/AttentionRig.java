@@ -243,13 +243,13 @@ public final class AttentionRig {
           });
     }
 
-    /** Thresholds that keep the share; the coarse one lets through twice that share. */
+    /** Thresholds that keep the share; the coarse one prunes half as much. */
     private PrefixThresholds thresholds(PrefixData.Layer l, float[] queries) {
       double keep = 1 - plan.sparsity;
       boolean two = plan.plan instanceof AttentionPlan.Squeezed s && s.levels() == 2;
       float coarse =
           two
-              ? quantile(l, queries, true, Float.NEGATIVE_INFINITY, 2 * keep)
+              ? quantile(l, queries, true, Float.NEGATIVE_INFINITY, 1 - plan.sparsity / 2)
               : Float.NEGATIVE_INFINITY;
       survivors = two ? kept : 1;
       float fine = quantile(l, queries, false, coarse, keep);
