@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Attention over paged KV and over kept keys of prefixes. Work is cut into (tile of rows, KV head),
  * and each of these into pieces of {@link AttentionTile#SPLIT} keys: kept runs of the prefix first,
- * then pages. Where tiles leave threads idle, as in decode, or where heads keep unequal numbers of
- * keys, pieces are the units of work, and their states are merged in order afterwards. Both cuts
- * give the same bits.
+ * then pages. Where tiles leave threads idle, as in decode, pieces are the units of work, and their
+ * states are merged in order afterwards. Both cuts give the same bits. Heads that keep unequal
+ * numbers of keys are claimed one by one.
  */
 final class AttentionExec implements Exec {
   /** States of splits, shared by all attention nodes: they run one after another. */
@@ -98,8 +98,7 @@ final class AttentionExec implements Exec {
         Math.ceilDiv(limits.slots(), AttentionTile.SPLIT)
             + (lookup == null ? 0 : Math.ceilDiv(room.tokens(), AttentionTile.SPLIT))
             + 1;
-    int heads = lookup == null ? 2 * pool.workers() : Math.max(2 * pool.workers(), op.kvHeads());
-    capacity = pool.workers() == 1 ? 0 : Math.min(8192, heads * splits);
+    capacity = pool.workers() == 1 ? 0 : Math.min(8192, 2 * pool.workers() * splits);
     states.need(capacity * stateBytes);
   }
 
@@ -115,7 +114,7 @@ final class AttentionExec implements Exec {
     boolean narrow = cut(s);
     int whole = tiles * op.kvHeads();
     int units = pieceStart[whole];
-    boolean idle = whole < 2 * pool.workers() || lookup != null;
+    boolean idle = whole < 2 * pool.workers();
     if (narrow && idle && units > whole && units <= capacity) {
       pool.run(splitTask, units);
       pool.run(mergeTask, whole);
