@@ -68,6 +68,7 @@ build_jars() {
   note_tornado "left out"
   say "building (the first time takes a minute or two; log: build/build.log)"
   local begun; begun=$(mktemp)
+  tornado_argfile >"$begun" || true
   if ! maven -q -f "$root/pom.xml" -DskipTests -Dspotless.check.skip package dependency:copy-dependencies \
       -DincludeScope=runtime -DexcludeGroupIds=org.gatun -DoutputDirectory="$lib.new" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
@@ -76,8 +77,8 @@ build_jars() {
   cp "$root"/*/target/gatun-*.jar "$lib.new/"
   rm -f "$lib.new"/*-sources.jar "$lib.new"/*-tests.jar
   # An earlier build's part for an SDK that is not here now.
-  if ! tornado_argfile >"$begun"; then rm -f "$lib.new"/gatun-tornado-device-*.jar; fi
-  touch -r "$begun" "$lib.new/.stamp"
+  [ -s "$begun" ] || rm -f "$lib.new"/gatun-tornado-device-*.jar
+  cp -p "$begun" "$lib.new/.stamp"
   rm -rf "$lib"
   mv "$lib.new" "$lib"
   rm -f "$begun"
