@@ -1,6 +1,7 @@
 // Activations rounded to 8 bits, one scale per group of 32: three planes over all rows.
 //   lo   16 B/group   elements 0–15        hi   16 B/group   elements 16–31
-//   ds    8 B/group   f32 scale, then the sums of q over both halves as two 16-bit integers; a row has an even number of
+//   ds    8 B/group   f32 scale, then the sums of q over both halves as two 16-bit integers; a row
+//   has an even number of
 //                     them, so that two can be copied at once
 #pragma once
 
@@ -14,9 +15,10 @@ struct Rows8 {
   }
 };
 
-// Eight lanes share a group; each rounds its four elements and writes the planes. All 32 lanes must call it; `valid` is the
-// same for the eight lanes of a group.
-__device__ inline void roundGroup(const Rows8& out, int row, int group, int groups, int lane8, float4 v, bool valid) {
+// Eight lanes share a group; each rounds its four elements and writes the planes. All 32 lanes must
+// call it; `valid` is the same for the eight lanes of a group.
+__device__ inline void roundGroup(const Rows8& out, int row, int group, int groups, int lane8,
+                                  float4 v, bool valid) {
   float top = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
 #pragma unroll
   for (int o = 4; o > 0; o >>= 1) top = fmaxf(top, __shfl_xor_sync(FULL_WARP, top, o));
@@ -31,6 +33,7 @@ __device__ inline void roundGroup(const Rows8& out, int row, int group, int grou
   int word = (a & 255) | (b & 255) << 8 | (c & 255) << 16 | (d & 255) << 24;
   ((int*)(lane8 < 4 ? out.lo : out.hi))[((size_t)row * groups + group) * 4 + (lane8 & 3)] = word;
   if (lane8 == 0) {
-    ((int2*)out.ds)[Rows8::scaleAt(row, group, groups)] = make_int2(__float_as_int(scale), (sum & 0xffff) | (other << 16));
+    ((int2*)out.ds)[Rows8::scaleAt(row, group, groups)] =
+        make_int2(__float_as_int(scale), (sum & 0xffff) | (other << 16));
   }
 }

@@ -1,5 +1,5 @@
-// Attention of few rows over many keys: flash-decoding (split-KV with combine, Dao et al. 2023) for any mask, window, soft-cap
-// and head dim that is a multiple of 8 up to 256. All arithmetic in f32.
+// Attention of few rows over many keys: flash-decoding (split-KV with combine, Dao et al. 2023) for
+// any mask, window, soft-cap and head dim that is a multiple of 8 up to 256. All arithmetic in f32.
 #pragma once
 
 #include "kv.cuh"
@@ -7,8 +7,8 @@
 constexpr int KV = GATUN_KV;
 constexpr int THREADS = 128, WARPS = THREADS / 32;
 
-// Where element e of a query lies in shared memory: of 64 the first halves of the eights, then the second halves, so that
-// the eight lanes of a key read 128 neighbouring bytes.
+// Where element e of a query lies in shared memory: of 64 the first halves of the eights, then the
+// second halves, so that the eight lanes of a key read 128 neighbouring bytes.
 __device__ inline int spread(int e) { return (e & ~63) + (e & 4) * 8 + ((e & 56) >> 1) + (e & 3); }
 
 // What a split leaves behind for combine.
@@ -27,8 +27,14 @@ struct Tile {
 
   __device__ Tile() {}
   __device__ Tile(const Kv& kv, int physical, int head, int page, int last)
-      : k(kv.k), v(kv.v), kScale(kv.kScale), vScale(kv.vScale), base(kv.slotAt(physical, head, 0)), gather(nullptr),
-        first(page * PAGE), keys(min(PAGE, last + 1 - page * PAGE)) {}  // slots behind the last were never written
+      : k(kv.k),
+        v(kv.v),
+        kScale(kv.kScale),
+        vScale(kv.vScale),
+        base(kv.slotAt(physical, head, 0)),
+        gather(nullptr),
+        first(page * PAGE),
+        keys(min(PAGE, last + 1 - page * PAGE)) {}  // slots behind the last were never written
 
   template <bool GATHERS>
   __device__ size_t slot(int key) const {
@@ -47,35 +53,41 @@ struct AllPages {
   __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
     return sight.last / PAGE + 1 - sight.first() / PAGE;
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head, int i) const {
+  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+                       int i) const {
     int page = sight.first() / PAGE + i;
     return Tile(kv, step.page(step.seq(TABLE, seq), page), head, page, sight.last);
   }
 };
 
-// grid (kv heads × chunks of HEADS query heads, rows, splits). The query heads that share a KV head are done together, so
-// a key is read once for all of them. A tile is one page (or 64 gathered keys):
-//   scores   a warp takes 4 keys at a time, 8 lanes each; lanes of a key read 128 contiguous bytes of K
-//   softmax  a warp takes a head
-//   P · V    a thread owns two elements of the head dim; with dim < 256, groups of threads share the keys
+// grid (kv heads × chunks of HEADS query heads, rows, splits). The query heads that share a KV head
+// are done together, so a key is read once for all of them. A tile is one page (or 64 gathered
+// keys):
+//   scores   a warp takes 4 keys at a time, 8 lanes each; lanes of a key read 128 contiguous bytes
+//   of K softmax  a warp takes a head P · V    a thread owns two elements of the head dim; with dim
+//   < 256, groups of threads share the keys
 template <int HEADS, typename Plan>
-__device__ inline void attend(const Step& step, const Plan& plan, const float* q, const Kv& kv, int heads, float scale, int window,
-                              float softCap, int maxRows, int splits, Partial partial, float* out, float* lse) {
+__device__ inline void attend(const Step& step, const Plan& plan, const float* q, const Kv& kv,
+                              int heads, float scale, int window, float softCap, int maxRows,
+                              int splits, Partial partial, float* out, float* lse) {
   extern __shared__ float shared[];
   int r = blockIdx.y;
   if (r >= step.tokens()) return;
   int seq = step.row(SEQUENCE, r);
   if (step.seq(ROW_COUNT, seq) > maxRows) return;  // the prefill kernel does these rows
   int dim = kv.dim, perKv = heads / kv.heads, chunks = (perKv + HEADS - 1) / HEADS;
-  int kvHead = blockIdx.x / chunks, firstHead = (blockIdx.x % chunks) * HEADS, live = min(HEADS, perKv - firstHead);
+  int kvHead = blockIdx.x / chunks, firstHead = (blockIdx.x % chunks) * HEADS,
+      live = min(HEADS, perKv - firstHead);
   int head0 = kvHead * perKv + firstHead;
   int qDim = (dim + 63) & ~63;
-  float* qs = shared;              // [HEADS][qDim], spread
-  float* p = qs + HEADS * qDim;    // [HEADS][PAGE]
-  float* top = p + HEADS * PAGE;   // [HEADS] running max
-  float* sum = top + HEADS;        // [HEADS]
-  float* decay = sum + HEADS;      // [HEADS] what a tile multiplies the accumulators by
-  float* spare = decay + 2 * HEADS;  // [groups of threads − 1][HEADS][dim]; 4 · HEADS before it keep it aligned
+  float* qs = shared;             // [HEADS][qDim], spread
+  float* p = qs + HEADS * qDim;   // [HEADS][PAGE]
+  float* top = p + HEADS * PAGE;  // [HEADS] running max
+  float* sum = top + HEADS;       // [HEADS]
+  float* decay = sum + HEADS;     // [HEADS] what a tile multiplies the accumulators by
+  float* spare =
+      decay +
+      2 * HEADS;  // [groups of threads − 1][HEADS][dim]; 4 · HEADS before it keep it aligned
 
   for (int i = threadIdx.x; i < HEADS * dim; i += THREADS) {
     int g = i / dim, e = i % dim;
@@ -90,7 +102,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
   int from = blockIdx.z * each, to = min(from + each, tiles);
 
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-  int pairs = dim >> 1, groups = THREADS / pairs, mine = threadIdx.x / pairs, pair = threadIdx.x % pairs;
+  int pairs = dim >> 1, groups = THREADS / pairs, mine = threadIdx.x / pairs,
+      pair = threadIdx.x % pairs;
   float2 acc[HEADS];
 #pragma unroll
   for (int g = 0; g < HEADS; g++) acc[g] = make_float2(0, 0);
@@ -113,7 +126,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
           for (int g = 0; g < HEADS; g++) {
             const float* at = qs + g * qDim + (i & ~63) + 4 * (lane & 7);
             float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
-            dot[g] += k[0] * a.x + k[1] * a.y + k[2] * a.z + k[3] * a.w + k[4] * b.x + k[5] * b.y + k[6] * b.z + k[7] * b.w;
+            dot[g] += k[0] * a.x + k[1] * a.y + k[2] * a.z + k[3] * a.w + k[4] * b.x + k[5] * b.y +
+                      k[6] * b.z + k[7] * b.w;
           }
         }
       }
@@ -152,7 +166,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
         acc[g].y *= decay[g];
       }
       for (int key = mine; key < tile.keys; key += groups) {
-        float2 v = load2<KV>(tile.v, tile.vScale, tile.template slot<Plan::GATHERS>(key), dim, 2 * pair);
+        float2 v =
+            load2<KV>(tile.v, tile.vScale, tile.template slot<Plan::GATHERS>(key), dim, 2 * pair);
 #pragma unroll
         for (int g = 0; g < HEADS; g++) {
           acc[g].x += p[g * PAGE + key] * v.x;
@@ -165,7 +180,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
 
   if (mine > 0 && mine < groups) {
 #pragma unroll
-    for (int g = 0; g < HEADS; g++) ((float2*)(spare + ((mine - 1) * HEADS + g) * dim))[pair] = acc[g];
+    for (int g = 0; g < HEADS; g++)
+      ((float2*)(spare + ((mine - 1) * HEADS + g) * dim))[pair] = acc[g];
   }
   __syncthreads();  // the other groups' sums are there
   if (mine == 0) {

@@ -16,7 +16,8 @@ __device__ inline void store(uint8_t* data, float* scales, size_t slot, int dim,
     top = warpMax(top);
     float scale = top / 127.0f;
     for (int i = threadIdx.x; i < dim; i += 32) {
-      ((int8_t*)data)[slot * dim + i] = scale > 0 ? (int8_t)__float2int_rn(x(i) / scale) : (int8_t)0;
+      ((int8_t*)data)[slot * dim + i] =
+          scale > 0 ? (int8_t)__float2int_rn(x(i) / scale) : (int8_t)0;
     }
     if (threadIdx.x == 0) scales[slot] = scale;
   }
@@ -42,22 +43,24 @@ KERNEL kv_append(Step step, const float* k, const float* v, Kv kv) {
 }
 
 // The same for keys that have not been rotated yet.
-KERNEL kv_append_rope(Step step, const float* k, const double* turns, int rotaryDim, int interleaved, const float* v,
-                      Kv kv) {
+KERNEL kv_append_rope(Step step, const float* k, const double* turns, int rotaryDim,
+                      int interleaved, const float* v, Kv kv) {
   if (blockIdx.x >= step.tokens()) return;
   Appended a(step, kv);
-  store<KV>(kv.k, kv.kScale, a.slot, kv.dim,
-            Rotated{k + a.from, turns, step.row(POSITION, blockIdx.x), rotaryDim >> 1, interleaved});
+  store<KV>(
+      kv.k, kv.kScale, a.slot, kv.dim,
+      Rotated{k + a.from, turns, step.row(POSITION, blockIdx.x), rotaryDim >> 1, interleaved});
   store<KV>(kv.v, kv.vScale, a.slot, kv.dim, [&](int i) { return v[a.from + i]; });
 }
 
-// grid (kv heads), between steps. Source and target ranges may overlap within a page: slots move one after another, and
-// the barrier keeps a slot's reads behind the writes of the one before.
+// grid (kv heads), between steps. Source and target ranges may overlap within a page: slots move
+// one after another, and the barrier keeps a slot's reads behind the writes of the one before.
 KERNEL kv_copy(Kv kv, int srcPage, int srcSlot, int dstPage, int dstSlot, int count) {
   constexpr int BYTES = KV == KV_F32 ? 4 : KV == KV_F16 ? 2 : 1;
   int words = kv.dim * BYTES / 4;
   for (int i = 0; i < count; i++) {
-    size_t from = kv.slotAt(srcPage, blockIdx.x, srcSlot + i), to = kv.slotAt(dstPage, blockIdx.x, dstSlot + i);
+    size_t from = kv.slotAt(srcPage, blockIdx.x, srcSlot + i),
+           to = kv.slotAt(dstPage, blockIdx.x, dstSlot + i);
     for (int w = threadIdx.x; w < words; w += blockDim.x) {
       ((uint32_t*)kv.k)[to * words + w] = ((const uint32_t*)kv.k)[from * words + w];
       ((uint32_t*)kv.v)[to * words + w] = ((const uint32_t*)kv.v)[from * words + w];
@@ -70,10 +73,12 @@ KERNEL kv_copy(Kv kv, int srcPage, int srcSlot, int dstPage, int dstSlot, int co
   }
 }
 
-#define ATTEND(HEADS)                                                                                              \
-  KERNEL attend_##HEADS(Step step, const float* q, Kv kv, int heads, float scale, int window, float softCap,       \
-                        int maxRows, int splits, Partial partial, float* out, float* lse) {                        \
-    attend<HEADS>(step, AllPages(), q, kv, heads, scale, window, softCap, maxRows, splits, partial, out, lse);                 \
+#define ATTEND(HEADS)                                                                         \
+  KERNEL attend_##HEADS(Step step, const float* q, Kv kv, int heads, float scale, int window, \
+                        float softCap, int maxRows, int splits, Partial partial, float* out,  \
+                        float* lse) {                                                         \
+    attend<HEADS>(step, AllPages(), q, kv, heads, scale, window, softCap, maxRows, splits,    \
+                  partial, out, lse);                                                         \
   }
 
 ATTEND(1)
@@ -81,14 +86,17 @@ ATTEND(2)
 ATTEND(4)
 ATTEND(8)
 
-// grid (heads, rows): merges the splits of one head of one row by their log sums; at most 32, a lane of each warp has one.
-KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial partial, float* out, float* lse) {
+// grid (heads, rows): merges the splits of one head of one row by their log sums; at most 32, a
+// lane of each warp has one.
+KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial partial, float* out,
+               float* lse) {
   int r = blockIdx.y, h = blockIdx.x, lane = threadIdx.x & 31;
   if (r >= step.tokens()) return;
   if (step.seq(ROW_COUNT, step.row(SEQUENCE, r)) > maxRows) return;
   size_t at = (size_t)r * heads + h, stride = (size_t)gridDim.y * heads;
   float2 ml = lane < splits ? partial.ml[at * splits + lane] : make_float2(-INFINITY, 0);
-  float m = warpMax(ml.x), safe = m == -INFINITY ? 0.0f : m, weight = __expf(ml.x - safe), l = warpSum(ml.y * weight);
+  float m = warpMax(ml.x), safe = m == -INFINITY ? 0.0f : m, weight = __expf(ml.x - safe),
+        l = warpSum(ml.y * weight);
   float inverse = l > 0 ? 1.0f / l : 0.0f;
   for (int i0 = 0; i0 < dim; i0 += blockDim.x) {
     int i = i0 + threadIdx.x;
@@ -103,11 +111,11 @@ KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial p
 }
 
 // grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
-#define FLASH(D)                                                                                                  \
-  KERNEL __launch_bounds__(FLASH_THREADS)                                                                         \
-      flash_##D(Step step, const float* q, Kv kv, int heads, float scale, int window, float softCap, int minRows, \
-                float* out, float* lse) {                                                                         \
-    flashForward<KV, D>(step, q, kv, heads, scale, window, softCap, minRows, out, lse);                           \
+#define FLASH(D)                                                                        \
+  KERNEL __launch_bounds__(FLASH_THREADS)                                               \
+      flash_##D(Step step, const float* q, Kv kv, int heads, float scale, int window,   \
+                float softCap, int minRows, float* out, float* lse) {                   \
+    flashForward<KV, D>(step, q, kv, heads, scale, window, softCap, minRows, out, lse); \
   }
 
 FLASH(64)

@@ -1,15 +1,16 @@
-// One block codec per weight format. A quantised matrix lies on the device as planes (WeightLayout.java repacks it, size
-// unchanged but for rows that fill up the last eight), each a few bytes per group of 32 elements. Eight rows are
-// interleaved: the pieces of rows 8b … 8b + 7 at one group are neighbours, so that a warp of 8 rows × 4 groups, and a tile
-// of 8 rows × 2 groups, read whole sectors of every plane. A group decodes to eight words of four signed bytes, in element
-// order, and
+// One block codec per weight format. A quantised matrix lies on the device as planes
+// (WeightLayout.java repacks it, size unchanged but for rows that fill up the last eight), each a
+// few bytes per group of 32 elements. Eight rows are interleaved: the pieces of rows 8b … 8b + 7 at
+// one group are neighbours, so that a warp of 8 rows × 4 groups, and a tile of 8 rows × 2 groups,
+// read whole sectors of every plane. A group decodes to eight words of four signed bytes, in
+// element order, and
 //
 //     w[i] = s[i / 16] · (q[i] − OFFSET) − m[i / 16]
 //
 //   nibble plane  16 B/group   byte j: element j low, element j + 16 high        (Q4_*, Q5_*, Q6_K)
 //   bit plane      4 B/group   bit 8b + j: the high bit of element 4j + b          (Q5_*, Q3_K)
-//   pair plane     8 B/group   word j / 4, bits 8b + 2(j % 4): element 4j + b      (Q2_K, Q3_K; high bits of Q6_K)
-//   byte planes   16 + 16 B    elements 0–15, elements 16–31                     (Q8_0)
+//   pair plane     8 B/group   word j / 4, bits 8b + 2(j % 4): element 4j + b      (Q2_K, Q3_K;
+//   high bits of Q6_K) byte planes   16 + 16 B    elements 0–15, elements 16–31 (Q8_0)
 #pragma once
 
 #include "common.cuh"
@@ -42,7 +43,8 @@ __device__ inline size_t superAt(const Weight& w, int row, int group) {
 
 __device__ inline void nibbles(const uint8_t* plane, size_t g, int q[8]) {
   uint4 v = __ldg((const uint4*)plane + g);
-  q[0] = v.x & 0x0f0f0f0f, q[1] = v.y & 0x0f0f0f0f, q[2] = v.z & 0x0f0f0f0f, q[3] = v.w & 0x0f0f0f0f;
+  q[0] = v.x & 0x0f0f0f0f, q[1] = v.y & 0x0f0f0f0f, q[2] = v.z & 0x0f0f0f0f,
+  q[3] = v.w & 0x0f0f0f0f;
   q[4] = (v.x >> 4) & 0x0f0f0f0f, q[5] = (v.y >> 4) & 0x0f0f0f0f;
   q[6] = (v.z >> 4) & 0x0f0f0f0f, q[7] = (v.w >> 4) & 0x0f0f0f0f;
 }
@@ -58,10 +60,13 @@ template <int SHIFT>
 __device__ inline void addPairs(const uint8_t* plane, size_t g, int q[8]) {
   uint2 h = __ldg((const uint2*)plane + g);
 #pragma unroll
-  for (int j = 0; j < 8; j++) q[j] |= (((j < 4 ? h.x : h.y) >> (2 * (j & 3))) & 0x03030303) << SHIFT;
+  for (int j = 0; j < 8; j++)
+    q[j] |= (((j < 4 ? h.x : h.y) >> (2 * (j & 3))) & 0x03030303) << SHIFT;
 }
 
-__device__ inline float halfAt(const uint8_t* plane, size_t i) { return __half2float(((const __half*)plane)[i]); }
+__device__ inline float halfAt(const uint8_t* plane, size_t i) {
+  return __half2float(((const __half*)plane)[i]);
+}
 
 __device__ inline float2 half2At(const uint8_t* plane, size_t i) {
   return __half22float2(((const __half2*)plane)[i]);
@@ -77,7 +82,8 @@ __device__ inline void scaleAndMin(Group& g, float s, float m) {
   g.m[0] = g.m[1] = m;
 }
 
-// Eight groups' 6-bit pairs (a, b) in three words: low nibbles of a, low nibbles of b, high bits (a, b) interleaved.
+// Eight groups' 6-bit pairs (a, b) in three words: low nibbles of a, low nibbles of b, high bits
+// (a, b) interleaved.
 __device__ inline int2 sixBits(uint32_t a, uint32_t b, uint32_t high, int group) {
   int at = 4 * (group & 7);
   uint32_t h = high >> at;
@@ -222,7 +228,8 @@ struct Codec<Q6_K> {
   }
 };
 
-// planes: pairs, two bytes per group (scale low, minimum high nibble), f16 scale and minimum per 256
+// planes: pairs, two bytes per group (scale low, minimum high nibble), f16 scale and minimum per
+// 256
 template <>
 struct Codec<Q2_K> {
   static constexpr bool HALVES = true, MIN = true;
@@ -239,7 +246,8 @@ struct Codec<Q2_K> {
   }
 };
 
-// planes: pairs, bits, three sixBits words per 256 (scales + 32; word by word for eight rows), f16 scale per 256
+// planes: pairs, bits, three sixBits words per 256 (scales + 32; word by word for eight rows), f16
+// scale per 256
 template <>
 struct Codec<Q3_K> {
   static constexpr bool HALVES = true, MIN = false;

@@ -10,8 +10,9 @@
 
 constexpr int PAGE = 64;  // tokens per KV page: KvStore.PAGE_SLOTS
 
-// The layout of org.gatun.graph.Step: 32-bit integers at offsets that follow from the program's limits. Launch sizes
-// are those of a step *shape*; how many rows there really are stands in the header, so that a captured graph replays.
+// The layout of org.gatun.graph.Step: 32-bit integers at offsets that follow from the program's
+// limits. Launch sizes are those of a step *shape*; how many rows there really are stands in the
+// header, so that a captured graph replays.
 struct Step {
   const int* d;
   int rows, logitRows, sequences;  // limits
@@ -32,8 +33,17 @@ struct Step {
 enum RowField { TOKEN = 0, SEQUENCE = 1, POSITION = 2, SLOT = 3 };
 enum LogitField { LOGIT_ROW = 0, TEMPERATURE = 1, TOP_K = 2, TOP_P = 3, MIN_P = 4, UNIFORM = 5 };
 enum SequenceField {
-  ROW_START = 0, ROW_COUNT = 1, KV_LENGTH = 2, TABLE = 3, MASK = 4, MASK_OFFSET = 5, POSITIONS = 6, PREFIX = 7, COARSE = 8,
-  FINE = 9, FRESH = 10
+  ROW_START = 0,
+  ROW_COUNT = 1,
+  KV_LENGTH = 2,
+  TABLE = 3,
+  MASK = 4,
+  MASK_OFFSET = 5,
+  POSITIONS = 6,
+  PREFIX = 7,
+  COARSE = 8,
+  FINE = 9,
+  FRESH = 10
 };
 enum MaskKind { CAUSAL = 0, FULL = 1, EXPLICIT = 2 };
 
@@ -53,7 +63,8 @@ struct Sight {
     isExplicit = kind == EXPLICIT;
     explicitBits = s.d + s.maskBase + s.seq(MASK_OFFSET, seq) + i * ((count + 31) / 32);
     slotPositions = at < 0 ? nullptr : s.d + s.positionBase + at;
-    position = s.row(slotPositions ? POSITION : SLOT, r);  // without a list, distances are those of slots
+    position =
+        s.row(slotPositions ? POSITION : SLOT, r);  // without a list, distances are those of slots
     window = windowSize;
   }
 
@@ -64,7 +75,8 @@ struct Sight {
 
   __device__ bool sees(int slot) const {
     if (slot > last) return false;
-    if (window > 0 && position - (slotPositions ? slotPositions[slot] : slot) >= window) return false;
+    if (window > 0 && position - (slotPositions ? slotPositions[slot] : slot) >= window)
+      return false;
     if (!isExplicit || slot < base) return true;
     int j = slot - base;
     return (explicitBits[j >> 5] >> (j & 31)) & 1;
@@ -83,7 +95,8 @@ __device__ inline float warpMax(float v) {
   return v;
 }
 
-// Sum over the block, in every thread. `part` holds a float per warp and may be used again after the next barrier.
+// Sum over the block, in every thread. `part` holds a float per warp and may be used again after
+// the next barrier.
 __device__ inline float blockSum(float v, float* part) {
   v = warpSum(v);
   int warps = blockDim.x >> 5;

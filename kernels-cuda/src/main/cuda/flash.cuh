@@ -1,11 +1,13 @@
-// FlashAttention-2 forward (Dao 2023) over KV pages, for sequences that bring many rows: f16 tensor cores, f32 softmax.
+// FlashAttention-2 forward (Dao 2023) over KV pages, for sequences that bring many rows: f16 tensor
+// cores, f32 softmax.
 //
 //   block   64 rows of one sequence, one query head; 4 warps of 16 rows
-//   tile    one page: 64 keys. K of the next tile travels while this one's softmax and P·V run, V while Q·Kᵀ does
-//   shared  Q, K, V [64][D + 8] f16: the 16-byte gap puts 8 rows of a matrix on different banks
+//   tile    one page: 64 keys. K of the next tile travels while this one's softmax and P·V run, V
+//   while Q·Kᵀ does shared  Q, K, V [64][D + 8] f16: the 16-byte gap puts 8 rows of a matrix on
+//   different banks
 //
-// A warp leaves out the 16-key fragments behind the last slot that any of its rows sees. Rows that see no key give 0 and −∞.
-// Scores are in base 2: the scale carries log2 e.
+// A warp leaves out the 16-key fragments behind the last slot that any of its rows sees. Rows that
+// see no key give 0 and −∞. Scores are in base 2: the scale carries log2 e.
 #pragma once
 
 #include "kv.cuh"
@@ -21,26 +23,30 @@ __device__ inline uint32_t packHalf(float low, float high) {
 
 // One page of K or V into shared memory; slots from `keys` on were never written and become zeros.
 template <int FORMAT, int D>
-__device__ inline void fetchPage(__half* to, const uint8_t* data, const float* scales, size_t slot0, int keys) {
+__device__ inline void fetchPage(__half* to, const uint8_t* data, const float* scales, size_t slot0,
+                                 int keys) {
   constexpr int PIECES = D / 8;
   for (int i = threadIdx.x; i < PAGE * PIECES; i += FLASH_THREADS) {
     int key = i / PIECES, piece = i % PIECES;
     __half* at = to + key * (D + 8) + 8 * piece;
     bool valid = key < keys;
     if constexpr (FORMAT == KV_F16) {
-      copyAsync16(at, (const __half*)data + (slot0 + (valid ? key : 0)) * D + 8 * piece, valid ? 16 : 0);
+      copyAsync16(at, (const __half*)data + (slot0 + (valid ? key : 0)) * D + 8 * piece,
+                  valid ? 16 : 0);
     } else {
       float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
       if (valid) load8<FORMAT>(data, scales, slot0 + key, D, 8 * piece, v);
-      *(uint4*)at = make_uint4(packHalf(v[0], v[1]), packHalf(v[2], v[3]), packHalf(v[4], v[5]), packHalf(v[6], v[7]));
+      *(uint4*)at = make_uint4(packHalf(v[0], v[1]), packHalf(v[2], v[3]), packHalf(v[4], v[5]),
+                               packHalf(v[6], v[7]));
     }
   }
   commitCopies();
 }
 
 template <int FORMAT, int D>
-__device__ inline void flashForward(const Step& step, const float* q, const Kv& kv, int heads, float scale, int window,
-                                    float softCap, int minRows, float* out, float* lse) {
+__device__ inline void flashForward(const Step& step, const float* q, const Kv& kv, int heads,
+                                    float scale, int window, float softCap, int minRows, float* out,
+                                    float* lse) {
   extern __shared__ __align__(16) __half flash[];
   __half *qs = flash, *ks = qs + FLASH_ROWS * (D + 8), *vs = ks + PAGE * (D + 8);
   constexpr int STRIDE = D + 8;
@@ -54,13 +60,15 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
     if (tile < tiles) break;
     tile -= tiles;
   }
-  int row0 = step.seq(ROW_START, seq) + tile * FLASH_ROWS, live = min(FLASH_ROWS, count - tile * FLASH_ROWS);
+  int row0 = step.seq(ROW_START, seq) + tile * FLASH_ROWS,
+      live = min(FLASH_ROWS, count - tile * FLASH_ROWS);
   int head = blockIdx.y, kvHead = head / (heads / kv.heads), table = step.seq(TABLE, seq);
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
 
   for (int i = threadIdx.x; i < FLASH_ROWS * (D / 4); i += FLASH_THREADS) {
     int r = i / (D / 4), c = 4 * (i % (D / 4));
-    float4 v = r < live ? *(const float4*)(q + ((size_t)(row0 + r) * heads + head) * D + c) : make_float4(0, 0, 0, 0);
+    float4 v = r < live ? *(const float4*)(q + ((size_t)(row0 + r) * heads + head) * D + c)
+                        : make_float4(0, 0, 0, 0);
     *(uint2*)(qs + r * STRIDE + c) = make_uint2(packHalf(v.x, v.y), packHalf(v.z, v.w));
   }
 
@@ -68,10 +76,12 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
   Sight sight0(step, row0 + mine0, seq, window), sight1(step, row0 + mine1, seq, window);
   Sight lowest(step, row0, seq, window), highest(step, row0 + live - 1, seq, window);
   bool simple = !lowest.isExplicit && !lowest.slotPositions;
-  // Positions may repeat or jump within a step; only slots that are positions let whole tiles be skipped.
+  // Positions may repeat or jump within a step; only slots that are positions let whole tiles be
+  // skipped.
   int from = (simple && window > 0 ? max(0, lowest.position - window + 1) : 0) / PAGE;
   int length = highest.last + 1, to = (length + PAGE - 1) / PAGE;
-  int warpLast = warp * 16 < live ? Sight(step, row0 + min(warp * 16 + 15, live - 1), seq, window).last : -1;
+  int warpLast =
+      warp * 16 < live ? Sight(step, row0 + min(warp * 16 + 15, live - 1), seq, window).last : -1;
 
   float o[D / 8][4], m[2] = {-INFINITY, -INFINITY}, l[2] = {0, 0};
 #pragma unroll
@@ -93,18 +103,21 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
     for (int j = 0; j < 8; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) s[j][e] = 0;
-    int first = page * PAGE, fragments = (warpLast - first + 16) >> 4;  // of 16 keys; the rest is masked below
+    int first = page * PAGE,
+        fragments = (warpLast - first + 16) >> 4;  // of 16 keys; the rest is masked below
 #pragma unroll
     for (int k = 0; k < D; k += 16) {
       uint32_t a[4];
-      loadMatrices(sharedAddress(qs + (warp * 16 + (matrix & 1) * 8 + r8) * STRIDE + k + (matrix >> 1) * 8), a[0], a[1],
-                   a[2], a[3]);
+      loadMatrices(
+          sharedAddress(qs + (warp * 16 + (matrix & 1) * 8 + r8) * STRIDE + k + (matrix >> 1) * 8),
+          a[0], a[1], a[2], a[3]);
 #pragma unroll
       for (int j = 0; j < 8; j += 2) {
         if (j >= 2 * fragments) break;
         uint32_t b[4];
-        loadMatrices(sharedAddress(ks + (8 * (j + (matrix >> 1)) + r8) * STRIDE + k + (matrix & 1) * 8), b[0], b[1], b[2],
-                     b[3]);
+        loadMatrices(
+            sharedAddress(ks + (8 * (j + (matrix >> 1)) + r8) * STRIDE + k + (matrix & 1) * 8),
+            b[0], b[1], b[2], b[3]);
         multiplyHalf(s[j], a, b[0], b[1]);
         multiplyHalf(s[j + 1], a, b[2], b[3]);
       }
@@ -117,12 +130,14 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
       commitCopies();  // an empty group keeps the count of pending ones
     }
 
-    bool whole = simple && first + PAGE - 1 <= lowest.last && (window == 0 || highest.position - first < window);
+    bool whole = simple && first + PAGE - 1 <= lowest.last &&
+                 (window == 0 || highest.position - first < window);
 #pragma unroll
     for (int j = 0; j < 8; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) {
-        float v = softCap > 0 ? softCap * LOG2E * tanhf(s[j][e] * scale / softCap) : s[j][e] * base2;
+        float v =
+            softCap > 0 ? softCap * LOG2E * tanhf(s[j][e] * scale / softCap) : s[j][e] * base2;
         if (!whole) {
           int slot = first + 8 * j + 2 * t + (e & 1);
           if (!(e < 2 ? sight0.sees(slot) : sight1.sees(slot))) v = -INFINITY;
@@ -161,8 +176,9 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
 #pragma unroll
       for (int j = 0; j < D / 8; j += 2) {
         uint32_t b[4];
-        loadTransposed(sharedAddress(vs + (k + (matrix & 1) * 8 + r8) * STRIDE + 8 * (j + (matrix >> 1))), b[0], b[1], b[2],
-                       b[3]);
+        loadTransposed(
+            sharedAddress(vs + (k + (matrix & 1) * 8 + r8) * STRIDE + 8 * (j + (matrix >> 1))),
+            b[0], b[1], b[2], b[3]);
         multiplyHalf(o[j], a, b[0], b[1]);
         multiplyHalf(o[j + 1], a, b[2], b[3]);
       }
@@ -181,7 +197,8 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
       size_t at = (size_t)(row0 + r) * heads + head;
 #pragma unroll
       for (int j = 0; j < D / 8; j++) {
-        *(float2*)(out + at * D + 8 * j + 2 * t) = make_float2(o[j][2 * h] * inverse, o[j][2 * h + 1] * inverse);
+        *(float2*)(out + at * D + 8 * j + 2 * t) =
+            make_float2(o[j][2 * h] * inverse, o[j][2 * h + 1] * inverse);
       }
       if (lse && t == 0) lse[at] = sum > 0 ? m[h] / LOG2E + logf(sum) : -INFINITY;
     }

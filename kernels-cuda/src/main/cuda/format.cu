@@ -1,15 +1,16 @@
 // The kernels that read weights, compiled once per weight format: -DGATUN_FORMAT=Q4_K.
-// embed: table rows to f32.   matvec_N: up to N rows of x times W, W read once.   gated_N: the same with two weights.
-// matmul: many rows, on tensor cores.
+// embed: table rows to f32.   matvec_N: up to N rows of x times W, W read once.   gated_N: the same
+// with two weights. matmul: many rows, on tensor cores.
 #include "activations.cuh"
 #include "codecs.cuh"
 #include "matmul_half.cuh"
 #include "matmul_int8.cuh"
 
-
-// One block per token; a thread writes four elements (quantised: eight lanes decode the same group) or single ones.
+// One block per token; a thread writes four elements (quantised: eight lanes decode the same group)
+// or single ones.
 template <int FMT>
-__device__ inline void embedRow(const Step& step, const Weight& table, float* y, float scale, int first) {
+__device__ inline void embedRow(const Step& step, const Weight& table, float* y, float scale,
+                                int first) {
   int r = blockIdx.x;
   if (r >= step.tokens()) return;
   int id = step.row(TOKEN, r) - first;
@@ -45,14 +46,17 @@ KERNEL embed(Step step, Weight table, float* y, float scale, int first) {
 
 // Adds a group's share to acc[n] for each of N activation rows: 8 dp4a, then one fma per scale.
 template <int FMT, int N>
-__device__ inline void groupDot(const Group& w, const Rows8& x, const int row[N], int group, int groups, float acc[N]) {
+__device__ inline void groupDot(const Group& w, const Rows8& x, const int row[N], int group,
+                                int groups, float acc[N]) {
 #pragma unroll
   for (int n = 0; n < N; n++) {
     size_t at = (size_t)row[n] * groups + group;
     int4 lo = ((const int4*)x.lo)[at], hi = ((const int4*)x.hi)[at];
     int2 ds = ((const int2*)x.ds)[Rows8::scaleAt(row[n], group, groups)];
-    int a = __dp4a(w.q[0], lo.x, __dp4a(w.q[1], lo.y, __dp4a(w.q[2], lo.z, __dp4a(w.q[3], lo.w, 0))));
-    int b = __dp4a(w.q[4], hi.x, __dp4a(w.q[5], hi.y, __dp4a(w.q[6], hi.z, __dp4a(w.q[7], hi.w, 0))));
+    int a =
+        __dp4a(w.q[0], lo.x, __dp4a(w.q[1], lo.y, __dp4a(w.q[2], lo.z, __dp4a(w.q[3], lo.w, 0))));
+    int b =
+        __dp4a(w.q[4], hi.x, __dp4a(w.q[5], hi.y, __dp4a(w.q[6], hi.z, __dp4a(w.q[7], hi.w, 0))));
     int sumA = (int16_t)ds.y, sumB = ds.y >> 16;
     float dot;
     if constexpr (Codec<FMT>::HALVES) {
@@ -78,8 +82,8 @@ __device__ inline void sumLanes(float acc[N], int from, int to) {
 
 // Writes output o of rows first … first + N − 1.
 template <int N, bool GATED, int ACTIVATION>
-__device__ inline void finish(const float acc[N], const float accUp[N], const float* bias, float* y, int first, int rows,
-                              int outputs, int o) {
+__device__ inline void finish(const float acc[N], const float accUp[N], const float* bias, float* y,
+                              int first, int rows, int outputs, int o) {
 #pragma unroll
   for (int n = 0; n < N; n++) {
     if (first + n < rows) {
@@ -90,15 +94,18 @@ __device__ inline void finish(const float acc[N], const float accUp[N], const fl
   }
 }
 
-// A warp makes eight outputs, four groups at a time: lane = 8 · group + output, so that each plane gives 32 neighbouring
-// pieces. `split` warps of the block (1, 2 or 4) share eight outputs along the groups and meet in shared memory.
+// A warp makes eight outputs, four groups at a time: lane = 8 · group + output, so that each plane
+// gives 32 neighbouring pieces. `split` warps of the block (1, 2 or 4) share eight outputs along
+// the groups and meet in shared memory.
 template <int FMT, int N, bool GATED, int ACTIVATION>
-__device__ inline void quantizedRows(const Step& step, int rowField, const Weight& w, const Weight& up, const Rows8& x,
-                                     const float* bias, float* y, int split) {
+__device__ inline void quantizedRows(const Step& step, int rowField, const Weight& w,
+                                     const Weight& up, const Rows8& x, const float* bias, float* y,
+                                     int split) {
   __shared__ float part[MATVEC_WARPS][GATED ? 2 * N : N][8];
   int rows = step.count(rowField), first = blockIdx.y * N;
   if (first >= rows) return;
-  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, slice = warp & (split - 1), groups = w.cols >> 5;
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, slice = warp & (split - 1),
+      groups = w.cols >> 5;
   int o = (blockIdx.x * (MATVEC_WARPS / split) + warp / split) * 8 + (lane & 7);
   int row[N];
   float acc[N], accUp[N];
@@ -139,7 +146,8 @@ __device__ inline void quantizedRows(const Step& step, int rowField, const Weigh
       }
     }
   }
-  if (slice == 0 && lane < 8 && o < w.rows) finish<N, GATED, ACTIVATION>(acc, accUp, bias, y, first, rows, w.rows, o);
+  if (slice == 0 && lane < 8 && o < w.rows)
+    finish<N, GATED, ACTIVATION>(acc, accUp, bias, y, first, rows, w.rows, o);
 }
 
 // Four elements of a plain weight; `at` is a multiple of 4.
@@ -153,13 +161,14 @@ __device__ inline float4 plainFour(const Weight& w, size_t at) {
       float2 a = __half22float2(*(const __half2*)&v.x), b = __half22float2(*(const __half2*)&v.y);
       return make_float4(a.x, a.y, b.x, b.y);
     }
-    return make_float4(__uint_as_float(v.x << 16), __uint_as_float(v.x & 0xffff0000u), __uint_as_float(v.y << 16),
-                       __uint_as_float(v.y & 0xffff0000u));
+    return make_float4(__uint_as_float(v.x << 16), __uint_as_float(v.x & 0xffff0000u),
+                       __uint_as_float(v.y << 16), __uint_as_float(v.y & 0xffff0000u));
   }
 }
 
 template <int FMT, int N>
-__device__ inline void plainDot(const Weight& w, int o, int lane, int lanes, const float* const x[N], float acc[N]) {
+__device__ inline void plainDot(const Weight& w, int o, int lane, int lanes,
+                                const float* const x[N], float acc[N]) {
   size_t at = (size_t)o * w.cols;
   if (w.cols % 4 == 0) {
     for (int k = 4 * lane; k < w.cols; k += 4 * lanes) {
@@ -181,8 +190,8 @@ __device__ inline void plainDot(const Weight& w, int o, int lane, int lanes, con
 
 // `lanes` lanes share an output (32, 16, 8 or 4: the host picks the one that divides the row best).
 template <int FMT, int N, bool GATED, int ACTIVATION>
-__device__ inline void plainRows(const Step& step, int rowField, const Weight& w, const Weight& up, const float* x,
-                                 const float* bias, float* y, int lanes) {
+__device__ inline void plainRows(const Step& step, int rowField, const Weight& w, const Weight& up,
+                                 const float* x, const float* bias, float* y, int lanes) {
   int rows = step.count(rowField), first = blockIdx.y * N;
   if (first >= rows) return;
   int thread = blockIdx.x * blockDim.x + threadIdx.x;
@@ -200,14 +209,16 @@ __device__ inline void plainRows(const Step& step, int rowField, const Weight& w
   }
   sumLanes<N>(acc, 1, lanes);
   if constexpr (GATED) sumLanes<N>(accUp, 1, lanes);
-  if (lane == 0 && o < w.rows) finish<N, GATED, ACTIVATION>(acc, accUp, bias, y, first, rows, w.rows, o);
+  if (lane == 0 && o < w.rows)
+    finish<N, GATED, ACTIVATION>(acc, accUp, bias, y, first, rows, w.rows, o);
 }
 
-// Both roads have one parameter list: x8 and warps per eight outputs for quantised weights, x and lanes per output for
-// plain ones.
+// Both roads have one parameter list: x8 and warps per eight outputs for quantised weights, x and
+// lanes per output for plain ones.
 template <int FMT, int N, bool GATED, int ACTIVATION>
-__device__ inline void rowsTimes(const Step& step, int rowField, const Weight& w, const Weight& up, const Rows8& x8,
-                                 const float* x, const float* bias, float* y, int share) {
+__device__ inline void rowsTimes(const Step& step, int rowField, const Weight& w, const Weight& up,
+                                 const Rows8& x8, const float* x, const float* bias, float* y,
+                                 int share) {
   if constexpr (isQuantized<FMT>) {
     quantizedRows<FMT, N, GATED, ACTIVATION>(step, rowField, w, up, x8, bias, y, share);
   } else {
@@ -215,18 +226,18 @@ __device__ inline void rowsTimes(const Step& step, int rowField, const Weight& w
   }
 }
 
-#define MATVEC(N)                                                                                             \
-  KERNEL matvec_##N(Step step, int rowField, Weight w, Rows8 x8, const float* x, const float* bias, float* y, \
-                    int share) {                                                                              \
-    rowsTimes<GATUN_FORMAT, N, false, 0>(step, rowField, w, w, x8, x, bias, y, share);                        \
-  }                                                                                                           \
-  KERNEL gated_silu_##N(Step step, int rowField, Weight w, Weight up, Rows8 x8, const float* x, float* y,     \
-                        int share) {                                                                          \
-    rowsTimes<GATUN_FORMAT, N, true, 0>(step, rowField, w, up, x8, x, nullptr, y, share);                     \
-  }                                                                                                           \
-  KERNEL gated_gelu_##N(Step step, int rowField, Weight w, Weight up, Rows8 x8, const float* x, float* y,     \
-                        int share) {                                                                          \
-    rowsTimes<GATUN_FORMAT, N, true, 1>(step, rowField, w, up, x8, x, nullptr, y, share);                     \
+#define MATVEC(N)                                                                               \
+  KERNEL matvec_##N(Step step, int rowField, Weight w, Rows8 x8, const float* x,                \
+                    const float* bias, float* y, int share) {                                   \
+    rowsTimes<GATUN_FORMAT, N, false, 0>(step, rowField, w, w, x8, x, bias, y, share);          \
+  }                                                                                             \
+  KERNEL gated_silu_##N(Step step, int rowField, Weight w, Weight up, Rows8 x8, const float* x, \
+                        float* y, int share) {                                                  \
+    rowsTimes<GATUN_FORMAT, N, true, 0>(step, rowField, w, up, x8, x, nullptr, y, share);       \
+  }                                                                                             \
+  KERNEL gated_gelu_##N(Step step, int rowField, Weight w, Weight up, Rows8 x8, const float* x, \
+                        float* y, int share) {                                                  \
+    rowsTimes<GATUN_FORMAT, N, true, 1>(step, rowField, w, up, x8, x, nullptr, y, share);       \
   }
 
 MATVEC(1)
@@ -236,8 +247,8 @@ MATVEC(8)
 
 // Many rows: tensor cores. F32 weights have no such road and stay with matvec_8.
 template <int FMT>
-__device__ inline void manyRows(const Step& step, int rowField, const Weight& w, const Rows8& x8, const float* x,
-                                const float* bias, float* y) {
+__device__ inline void manyRows(const Step& step, int rowField, const Weight& w, const Rows8& x8,
+                                const float* x, const float* bias, float* y) {
   if constexpr (isQuantized<FMT>) {
     matmulInt8<FMT>(step, rowField, w, x8, bias, y);
   } else if constexpr (FMT != F32) {
@@ -245,7 +256,7 @@ __device__ inline void manyRows(const Step& step, int rowField, const Weight& w,
   }
 }
 
-KERNEL __launch_bounds__(MATMUL_THREADS)
-    matmul(Step step, int rowField, Weight w, Rows8 x8, const float* x, const float* bias, float* y) {
+KERNEL __launch_bounds__(MATMUL_THREADS) matmul(Step step, int rowField, Weight w, Rows8 x8,
+                                                const float* x, const float* bias, float* y) {
   manyRows<GATUN_FORMAT>(step, rowField, w, x8, x, bias, y);
 }

@@ -1,9 +1,11 @@
 // Many rows of f32 activations times F16 or BF16 weights, on 16-bit tensor cores with f32 sums.
 //
 //   block   64 rows × 64 outputs, 4 warps of 32 × 32; k step 32
-//   shared  x and w [64][40] 16-bit elements: a row of 80 B, so that 8 rows of 16 B touch all 32 banks
+//   shared  x and w [64][40] 16-bit elements: a row of 80 B, so that 8 rows of 16 B touch all 32
+//   banks
 //
-// f16 has a narrow range: each row of x is divided by a power of two near its largest element and the sum multiplied back.
+// f16 has a narrow range: each row of x is divided by a power of two near its largest element and
+// the sum multiplied back.
 #pragma once
 
 #include "codecs.cuh"
@@ -19,8 +21,8 @@ __device__ inline uint16_t narrow(float v) {
 }
 
 template <int FMT>
-__device__ inline void matmulHalf(const Step& step, int rowField, const Weight& w, const float* x, const float* bias,
-                                  float* y) {
+__device__ inline void matmulHalf(const Step& step, int rowField, const Weight& w, const float* x,
+                                  const float* bias, float* y) {
   __shared__ __align__(16) uint16_t xs[HALF_TILE][HALF_ROW];
   __shared__ __align__(16) uint16_t ws[HALF_TILE][HALF_ROW];
   __shared__ float shrink[HALF_TILE];  // powers of two
@@ -32,7 +34,8 @@ __device__ inline void matmulHalf(const Step& step, int rowField, const Weight& 
   for (int r = warp; r < HALF_TILE; r += 4) {
     float top = 0;
     if (FMT == F16 && row0 + r < rows) {
-      for (int k = lane; k < w.cols; k += 32) top = fmaxf(top, fabsf(x[(size_t)(row0 + r) * w.cols + k]));
+      for (int k = lane; k < w.cols; k += 32)
+        top = fmaxf(top, fabsf(x[(size_t)(row0 + r) * w.cols + k]));
     }
     top = warpMax(top);
     if (lane == 0) shrink[r] = top > 0 && top < INFINITY ? exp2f(-floorf(log2f(top))) : 1.0f;
@@ -50,8 +53,12 @@ __device__ inline void matmulHalf(const Step& step, int rowField, const Weight& 
     for (int i = threadIdx.x; i < HALF_TILE * HALF_STEP; i += 128) {
       int r = i / HALF_STEP, k = i % HALF_STEP;
       bool inside = k0 + k < w.cols;
-      xs[r][k] = inside && row0 + r < rows ? narrow<FMT>(x[(size_t)(row0 + r) * w.cols + k0 + k] * shrink[r]) : 0;
-      ws[r][k] = inside && out0 + r < w.rows ? ((const uint16_t*)w.plane[0])[(size_t)(out0 + r) * w.cols + k0 + k] : 0;
+      xs[r][k] = inside && row0 + r < rows
+                     ? narrow<FMT>(x[(size_t)(row0 + r) * w.cols + k0 + k] * shrink[r])
+                     : 0;
+      ws[r][k] = inside && out0 + r < w.rows
+                     ? ((const uint16_t*)w.plane[0])[(size_t)(out0 + r) * w.cols + k0 + k]
+                     : 0;
     }
     __syncthreads();  // the tiles are whole
 #pragma unroll

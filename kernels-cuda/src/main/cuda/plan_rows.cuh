@@ -1,4 +1,5 @@
-// What the selection kernels of attention plans share: queries in shared memory, scores eight lanes to a key.
+// What the selection kernels of attention plans share: queries in shared memory, scores eight lanes
+// to a key.
 #pragma once
 
 #include "attend.cuh"
@@ -18,8 +19,8 @@ struct Scoring {
   }
 };
 
-// Dot product of a half-precision key with q (in shared memory, spread) by eight lanes; all 32 lanes of the warp must call it. The sum
-// is in all eight.
+// Dot product of a half-precision key with q (in shared memory, spread) by eight lanes; all 32
+// lanes of the warp must call it. The sum is in all eight.
 __device__ inline float dotOfEight(const __half* key, const float* q, int dim) {
   float dot = 0;
   for (int i = 8 * (threadIdx.x & 7); key && i < dim; i += 64) {
@@ -28,7 +29,8 @@ __device__ inline float dotOfEight(const __half* key, const float* q, int dim) {
     float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
     float2 x = __half22float2(*(const __half2*)&v.x), y = __half22float2(*(const __half2*)&v.y);
     float2 z = __half22float2(*(const __half2*)&v.z), w = __half22float2(*(const __half2*)&v.w);
-    dot += x.x * a.x + x.y * a.y + y.x * a.z + y.y * a.w + z.x * b.x + z.y * b.y + w.x * b.z + w.y * b.w;
+    dot += x.x * a.x + x.y * a.y + y.x * a.z + y.y * a.w + z.x * b.x + z.y * b.y + w.x * b.z +
+           w.y * b.w;
   }
 #pragma unroll
   for (int o = 4; o > 0; o >>= 1) dot += __shfl_xor_sync(FULL_WARP, dot, o);
@@ -54,7 +56,8 @@ struct LogSum {
   __device__ float value() const { return sum > 0 ? top + logf(sum) : -INFINITY; }
 };
 
-// Merges the sums of the block's key lanes (each 8 lanes hold the same one); the result is in thread 0.
+// Merges the sums of the block's key lanes (each 8 lanes hold the same one); the result is in
+// thread 0.
 __device__ inline LogSum blockLogSum(LogSum mine, float2* part) {
 #pragma unroll
   for (int o = 8; o < 32; o <<= 1) {
@@ -78,7 +81,8 @@ __device__ inline LogSum blockLogSum(LogSum mine, float2* part) {
 }
 
 // The queries of `count` heads from `head` on into shared memory, spread.
-__device__ inline void loadQueries(const Scoring& at, const float* q, int r, int head, int count, float* qs) {
+__device__ inline void loadQueries(const Scoring& at, const float* q, int r, int head, int count,
+                                   float* qs) {
   for (int i = threadIdx.x; i < count * at.dim; i += blockDim.x) {
     qs[i / at.dim * at.qDim() + spread(i % at.dim)] = q[((size_t)r * at.heads + head) * at.dim + i];
   }

@@ -1,17 +1,20 @@
-// Attention plans that choose what they read: selection on the device, then attention over the choice. Compiled once per KV
-// codec: -DGATUN_KV=KV_F16.
+// Attention plans that choose what they read: selection on the device, then attention over the
+// choice. Compiled once per KV codec: -DGATUN_KV=KV_F16.
 #include "squeezed.cuh"
 #include "topk.cuh"
 
-#define ATTEND(HEADS)                                                                                                  \
-  KERNEL attend_pages_##HEADS(Step step, PageLists lists, const float* q, Kv kv, int heads, float scale, int window,   \
-                              float softCap, int maxRows, int splits, Partial partial, float* out, float* lse) {       \
-    attend<HEADS>(step, lists, q, kv, heads, scale, window, softCap, maxRows, splits, partial, out, lse);              \
-  }                                                                                                                    \
-  KERNEL attend_prefix_##HEADS(Step step, PrefixAndPages plan, const float* q, Kv kv, int heads, float scale,          \
-                               int window, float softCap, int maxRows, int splits, Partial partial, float* out,        \
-                               float* lse) {                                                                           \
-    attend<HEADS>(step, plan, q, kv, heads, scale, window, softCap, maxRows, splits, partial, out, lse);               \
+#define ATTEND(HEADS)                                                                              \
+  KERNEL attend_pages_##HEADS(Step step, PageLists lists, const float* q, Kv kv, int heads,        \
+                              float scale, int window, float softCap, int maxRows, int splits,     \
+                              Partial partial, float* out, float* lse) {                           \
+    attend<HEADS>(step, lists, q, kv, heads, scale, window, softCap, maxRows, splits, partial,     \
+                  out, lse);                                                                       \
+  }                                                                                                \
+  KERNEL attend_prefix_##HEADS(Step step, PrefixAndPages plan, const float* q, Kv kv, int heads,   \
+                               float scale, int window, float softCap, int maxRows, int splits,    \
+                               Partial partial, float* out, float* lse) {                          \
+    attend<HEADS>(step, plan, q, kv, heads, scale, window, softCap, maxRows, splits, partial, out, \
+                  lse);                                                                            \
   }
 
 ATTEND(1)

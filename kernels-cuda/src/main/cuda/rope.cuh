@@ -1,5 +1,6 @@
-// Rotary position embedding of one head. `turns` holds each pair's frequency in turns per position as f64, so that the angle
-// keeps its precision at position 131071 with one f64 product and no slow range reduction.
+// Rotary position embedding of one head. `turns` holds each pair's frequency in turns per position
+// as f64, so that the angle keeps its precision at position 131071 with one f64 product and no slow
+// range reduction.
 #pragma once
 
 #include "common.cuh"

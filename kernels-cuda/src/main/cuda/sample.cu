@@ -1,6 +1,7 @@
-// Draws one token per row of logits. The order "falling value, then rising id" is never built: every cut and the pick itself
-// is a descent through four 8-bit digits of the value, with counts and masses per digit. Masses are fixed-point integers,
-// so the result does not depend on the order of additions.
+// Draws one token per row of logits. The order "falling value, then rising id" is never built:
+// every cut and the pick itself is a descent through four 8-bit digits of the value, with counts
+// and masses per digit. Masses are fixed-point integers, so the result does not depend on the order
+// of additions.
 #include "common.cuh"
 
 constexpr int SAMPLE_THREADS = 512;
@@ -21,7 +22,8 @@ __device__ inline float valueOf(uint32_t key) {
 struct Logits {
   const float* x;
   int count;
-  float top, inverseTemperature, floor;  // tokens whose share of the top's is below floor have no mass
+  float top, inverseTemperature,
+      floor;  // tokens whose share of the top's is below floor have no mass
 
   __device__ Mass mass(uint32_t key) const {
     float p = expf((valueOf(key) - top) * inverseTemperature);
@@ -78,14 +80,16 @@ __device__ Cut descend(const Logits& in, Mass target, Mass* masses, uint32_t* co
   return c;
 }
 
-// The id of the nth token (from 0, by rising id) whose key is this. A warp has a stretch of ids; its lanes read neighbours.
+// The id of the nth token (from 0, by rising id) whose key is this. A warp has a stretch of ids;
+// its lanes read neighbours.
 __device__ int nthOf(const Logits& in, uint32_t key, uint32_t nth, uint32_t* perWarp, int* found) {
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, warps = blockDim.x >> 5;
   int each = (in.count + 32 * warps - 1) / (32 * warps) * 32;
   int from = min(warp * each, in.count), to = min(from + each, in.count);
   uint32_t mine = 0;
   for (int i = from; i < to; i += 32) {
-    mine += __popc(__ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key));
+    mine += __popc(
+        __ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key));
   }
   if (lane == 0) perWarp[warp] = mine;
   __syncthreads();  // counts are there
@@ -93,7 +97,8 @@ __device__ int nthOf(const Logits& in, uint32_t key, uint32_t nth, uint32_t* per
   for (int w = 0; w < warp; w++) before += perWarp[w];
   if (nth >= before && nth < before + mine) {
     for (int i = from; i < to; i += 32) {
-      uint32_t hits = __ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key);
+      uint32_t hits =
+          __ballot_sync(FULL_WARP, i + lane < to && keyOf(in.x[min(i + lane, to - 1)]) == key);
       uint32_t rank = before + __popc(hits & ((1u << lane) - 1));
       if ((hits >> lane & 1) && rank == nth) *found = i + lane;
       before += __popc(hits);
@@ -172,7 +177,8 @@ KERNEL sample(Step step, const float* logits, int* ids, int vocabulary) {
       Mass each = in.mass(c.key);
       endKey = c.key;
       endTies = 0xffffffffu;
-      // all ties of the last key above the floor are kept: the bins of the last digit still hold their number
+      // all ties of the last key above the floor are kept: the bins of the last digit still hold
+      // their number
       endTies = counts[c.key & 255];
       __syncthreads();  // counts is read before it is used again
       kept = c.massBefore + endTies * each;

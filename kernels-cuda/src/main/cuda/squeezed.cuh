@@ -1,11 +1,12 @@
-// Squeezed attention (AttentionPlan.Squeezed; Hooper et al. 2024): a prefix's keys lie in clusters; of each only those are read
-// whose centroid promises more softmax weight per key than a threshold. Lookup, compaction, then attention over the tokens
-// kept and the pages.
+// Squeezed attention (AttentionPlan.Squeezed; Hooper et al. 2024): a prefix's keys lie in clusters;
+// of each only those are read whose centroid promises more softmax weight per key than a threshold.
+// Lookup, compaction, then attention over the tokens kept and the pages.
 #pragma once
 
 #include "plan_rows.cuh"
 
-// One level of a layer's clusters, for all prefixes: centroids [id][kv head][max][dim] f16, sizes [id][kv head][max].
+// One level of a layer's clusters, for all prefixes: centroids [id][kv head][max][dim] f16, sizes
+// [id][kv head][max].
 struct Clusters {
   const __half* centroids;
   const int *sizes, *parents;  // parents: clusters of the coarser level; negative: there is none
@@ -15,10 +16,11 @@ struct Clusters {
   __device__ int count(int id) const { return numbers[3 * id + which]; }
 };
 
-// Flags [sequence][kv head][max]: whether a cluster is kept. The coarser level's flags decide which ones are looked at.
+// Flags [sequence][kv head][max]: whether a cluster is kept. The coarser level's flags decide which
+// ones are looked at.
 struct Lookup {
-  float* sums;       // [row][head]: log sums over the clusters that are looked at
-  uint8_t* kept;     // of this level
+  float* sums;           // [row][head]: log sums over the clusters that are looked at
+  uint8_t* kept;         // of this level
   const uint8_t* above;  // of the coarser level; null at the top
 
   __device__ bool alive(const Clusters& c, size_t list, size_t of, int i, int max) const {
@@ -48,15 +50,18 @@ KERNEL squeezed_sums(Step step, const float* q, Scoring at, Clusters c, Lookup l
   if (threadIdx.x == 0) l.sums[(size_t)r * at.heads + h] = mine.value();
 }
 
-// grid (stretches of 16 clusters, kv heads, sequences): which clusters are kept; their score is the mean over the queries.
-KERNEL squeezed_keep(Step step, const float* q, Scoring at, Clusters c, Lookup l, int thresholdField) {
+// grid (stretches of 16 clusters, kv heads, sequences): which clusters are kept; their score is the
+// mean over the queries.
+KERNEL squeezed_keep(Step step, const float* q, Scoring at, Clusters c, Lookup l,
+                     int thresholdField) {
   extern __shared__ float qs[];
   int seq = blockIdx.z, head = blockIdx.y, i = blockIdx.x * KEYS_AT_ONCE + (threadIdx.x >> 3);
   if (seq >= step.sequenceCount()) return;
   int id = step.seq(PREFIX, seq);
   if (id < 0 || blockIdx.x * KEYS_AT_ONCE >= c.count(id)) return;
   size_t of = ((size_t)id * at.kvHeads + head) * c.max, list = (size_t)seq * at.kvHeads + head;
-  bool inside = i < c.count(id), live = inside && c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
+  bool inside = i < c.count(id),
+       live = inside && c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
   const __half* key = live ? c.centroids + (of + i) * at.dim : nullptr;
   int row0 = step.seq(ROW_START, seq), rows = step.seq(ROW_COUNT, seq), group = at.group();
   float mean = 0;
@@ -73,17 +78,20 @@ KERNEL squeezed_keep(Step step, const float* q, Scoring at, Clusters c, Lookup l
   if (inside && (threadIdx.x & 7) == 0) l.kept[list * c.max + i] = live && mean > threshold;
 }
 
-// The tokens kept, per sequence and KV head, and where the prefixes' keys and values lie: [id][kv head][max][dim].
+// The tokens kept, per sequence and KV head, and where the prefixes' keys and values lie: [id][kv
+// head][max][dim].
 struct KeptTokens {
-  Kv kv;       // of the prefixes: its `heads` is that of the model
+  Kv kv;  // of the prefixes: its `heads` is that of the model
   int *token, *counts;
-  int max;     // tokens of a prefix
+  int max;  // tokens of a prefix
 };
 
 // grid (kv heads, sequences), 128 threads: the list of tokens of kept clusters, by rising number.
-KERNEL squeezed_compact(Step step, Clusters c, const uint8_t* kept, const int* starts, KeptTokens out) {
+KERNEL squeezed_compact(Step step, Clusters c, const uint8_t* kept, const int* starts,
+                        KeptTokens out) {
   __shared__ int part[PLAN_THREADS / 32];
-  int seq = blockIdx.y, head = blockIdx.x, heads = gridDim.x, warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+  int seq = blockIdx.y, head = blockIdx.x, heads = gridDim.x, warp = threadIdx.x >> 5,
+      lane = threadIdx.x & 31;
   if (seq >= step.sequenceCount()) return;
   int id = step.seq(PREFIX, seq), total = 0;
   size_t list = (size_t)seq * heads + head;
@@ -128,7 +136,8 @@ struct PrefixAndPages {
   __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
     return (tokens(seq, head) + PAGE - 1) / PAGE + AllPages().count(step, sight, r, seq, head);
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head, int i) const {
+  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+                       int i) const {
     int n = tokens(seq, head), runs = (n + PAGE - 1) / PAGE;
     if (i >= runs) return AllPages().tile(step, kv, sight, r, seq, head, i - runs);
     Tile t;

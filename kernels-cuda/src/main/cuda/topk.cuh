@@ -1,5 +1,6 @@
-// Block top-k (AttentionPlan.BlockTopK, the shape of InfLLM v2): means of 32 keys every 16 slots and of 128 every 64 are kept
-// beside the pages; a row's pages are those with the best means, and attention reads a list of pages.
+// Block top-k (AttentionPlan.BlockTopK, the shape of InfLLM v2): means of 32 keys every 16 slots
+// and of 128 every 64 are kept beside the pages; a row's pages are those with the best means, and
+// attention reads a list of pages.
 //
 //   fine    [page][kv head][4][dim] f16   mean j ends in page b for j = 4b − 1 … 4b + 2
 //   coarse  [page][kv head][dim] f16      mean i ends in page i + 1
@@ -26,14 +27,16 @@ struct TopK {
 
   // Means must end at or before this slot.
   __device__ static int bound(const Step& step, int r, int seq) {
-    return causal(step, seq) ? step.row(SLOT, r) : step.seq(KV_LENGTH, seq) - step.seq(ROW_COUNT, seq) - 1;
+    return causal(step, seq) ? step.row(SLOT, r)
+                             : step.seq(KV_LENGTH, seq) - step.seq(ROW_COUNT, seq) - 1;
   }
   __device__ static int pages(const Step& step, int r, int seq) {
     return (causal(step, seq) ? step.row(SLOT, r) : step.seq(KV_LENGTH, seq) - 1) / PAGE + 1;
   }
   // From this page on all are read.
   __device__ int localFrom(const Step& step, int r, int seq) const {
-    int from = causal(step, seq) ? pages(step, r, seq) - local : (bound(step, r, seq) + 1) / PAGE - max(local, 2) + 1;
+    int from = causal(step, seq) ? pages(step, r, seq) - local
+                                 : (bound(step, r, seq) + 1) / PAGE - max(local, 2) + 1;
     return max(from, 0);
   }
   __device__ static int visible(int bound, int width, int stride) {
@@ -52,17 +55,20 @@ struct PageLists {
   __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
     return counts[r * heads + head];
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head, int i) const {
+  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+                       int i) const {
     int p = at(r, head)[i];
     return Tile(kv, step.page(step.seq(TABLE, seq), p), head, p, sight.last);
   }
 };
 
 // Sum of two elements over the slots from … from + count − 1 of a sequence.
-__device__ inline float2 sumSlots(const Step& step, const Kv& kv, int table, int head, int from, int count, int i) {
+__device__ inline float2 sumSlots(const Step& step, const Kv& kv, int table, int head, int from,
+                                  int count, int i) {
   float2 sum = make_float2(0, 0);
   for (int s = from; s < from + count; s++) {
-    float2 k = load2<KV>(kv.k, kv.kScale, kv.slotAt(step.page(table, s / PAGE), head, s % PAGE), kv.dim, i);
+    float2 k = load2<KV>(kv.k, kv.kScale, kv.slotAt(step.page(table, s / PAGE), head, s % PAGE),
+                         kv.dim, i);
     sum.x += k.x;
     sum.y += k.y;
   }
@@ -73,7 +79,8 @@ __device__ inline void storeMean(__half* to, float2 sum, float share) {
   *(__half2*)to = __halves2half2(saturated(sum.x * share), saturated(sum.y * share));
 }
 
-// grid (stretches of pages, kv heads, sequences): the means whose last slot the step saw for the first time.
+// grid (stretches of pages, kv heads, sequences): the means whose last slot the step saw for the
+// first time.
 KERNEL topk_means(Step step, Kv kv, Means means) {
   int seq = blockIdx.z, head = blockIdx.y;
   if (seq >= step.sequenceCount()) return;
@@ -84,18 +91,22 @@ KERNEL topk_means(Step step, Kv kv, Means means) {
       for (int e = 0; e < 4; e++) {
         int first = b * PAGE - 16 + 16 * e, last = first + 31;
         if (first < 0 || last < fresh || last >= length) continue;
-        storeMean(means.fineAt(kv, page, head, e) + i, sumSlots(step, kv, table, head, first, 32, i), 1.0f / 32);
+        storeMean(means.fineAt(kv, page, head, e) + i,
+                  sumSlots(step, kv, table, head, first, 32, i), 1.0f / 32);
       }
       int last = b * PAGE + PAGE - 1;
       if (b > 0 && last >= fresh && last < length) {
-        storeMean(means.coarseAt(kv, page, head) + i, sumSlots(step, kv, table, head, last - 127, 128, i), 1.0f / 128);
+        storeMean(means.coarseAt(kv, page, head) + i,
+                  sumSlots(step, kv, table, head, last - 127, 128, i), 1.0f / 128);
       }
     }
   }
 }
 
-// grid (kv heads, rows): log sums over the coarse means, per query head; rows that read all their pages need none.
-KERNEL topk_sums(Step step, const float* q, Kv kv, Means means, Scoring at, TopK plan, float* sums) {
+// grid (kv heads, rows): log sums over the coarse means, per query head; rows that read all their
+// pages need none.
+KERNEL topk_sums(Step step, const float* q, Kv kv, Means means, Scoring at, TopK plan,
+                 float* sums) {
   extern __shared__ float qs[];
   __shared__ float2 part[PLAN_THREADS / 32];
   int r = blockIdx.y, head = blockIdx.x;
@@ -120,8 +131,8 @@ KERNEL topk_sums(Step step, const float* q, Kv kv, Means means, Scoring at, TopK
 constexpr int PAGES_PER_BLOCK = 16;
 
 // grid (stretches of 16 pages, kv heads, rows): the score of each page.
-KERNEL topk_scores(Step step, const float* q, Kv kv, Means means, Scoring at, TopK plan, const float* sums, float* scores,
-                   int maxPages) {
+KERNEL topk_scores(Step step, const float* q, Kv kv, Means means, Scoring at, TopK plan,
+                   const float* sums, float* scores, int maxPages) {
   extern __shared__ float qs[];
   __shared__ float p[4 * PAGES_PER_BLOCK + 1];
   int r = blockIdx.z, head = blockIdx.y, first = blockIdx.x * PAGES_PER_BLOCK;
@@ -130,11 +141,13 @@ KERNEL topk_scores(Step step, const float* q, Kv kv, Means means, Scoring at, To
   if (pages <= plan.blocks || first >= pages) return;
   loadQueries(at, q, r, head * at.group(), at.group(), qs);
   int count = TopK::visible(TopK::bound(step, r, seq), 32, 16);
-  // entry e of page b is mean 4b − 1 + e; the last page's score takes the first entry of the page behind it, too
+  // entry e of page b is mean 4b − 1 + e; the last page's score takes the first entry of the page
+  // behind it, too
   for (int e0 = 0; e0 < 4 * PAGES_PER_BLOCK + 1; e0 += KEYS_AT_ONCE) {
     int e = e0 + (threadIdx.x >> 3), j = 4 * first - 1 + e;
     bool live = e < 4 * PAGES_PER_BLOCK + 1 && j >= 0 && j < count;
-    const __half* key = live ? means.fineAt(kv, step.page(table, (j + 1) / 4), head, (j + 1) % 4) : nullptr;
+    const __half* key =
+        live ? means.fineAt(kv, step.page(table, (j + 1) / 4), head, (j + 1) % 4) : nullptr;
     float sum = 0;
     for (int g = 0; g < at.group(); g++) {
       float s = at.of(dotOfEight(key, qs + g * at.qDim(), at.dim));
@@ -165,7 +178,8 @@ __device__ inline unsigned long long blockMax(unsigned long long v, unsigned lon
   return v;
 }
 
-// grid (kv heads, rows): the list of pages. Those taken have score −1; shared memory holds a score per page.
+// grid (kv heads, rows): the list of pages. Those taken have score −1; shared memory holds a score
+// per page.
 KERNEL topk_select(Step step, TopK plan, const float* scores, int maxPages, PageLists lists) {
   extern __shared__ float left[];
   __shared__ unsigned long long part[PLAN_THREADS / 32];
