@@ -36,7 +36,7 @@ final class AttentionLowering {
     switch (op.plan()) {
       case AttentionPlan.Dense d -> {}
       case AttentionPlan.Squeezed s -> {
-        kept = at.kvPool().prefixes() > 0;
+        kept = readsPrefixes(op);
         if (kept) {
           launches.add(plan.lookup(s));
         }
@@ -51,6 +51,10 @@ final class AttentionLowering {
       launches.add(shape.combine());
     }
     return launches;
+  }
+
+  private boolean readsPrefixes(Attention op) {
+    return op.plan() instanceof AttentionPlan.Squeezed && at.kvPool().prefixes() > 0;
   }
 
   /** One tile size; steps of single rows take the small one. */
@@ -114,6 +118,7 @@ final class AttentionLowering {
 
     private String options(String plan) {
       return at.kvPool().options()
+          + (at.kvPool().prefixes() > 0 ? " -DBEHIND_PREFIX" : "")
           + plan
           + " -DHEADS="
           + op.heads()
@@ -144,20 +149,24 @@ final class AttentionLowering {
           .arg(op.window())
           .arg(op.softCap())
           .arg(1)
-          .arg(1)
-          .arg(0)
           .local(tiles.gpu() ? 64 : 1, tiles.gpu() ? 2 : 1, 1);
     }
 
     /** Attention over the sequence's pages, all or chosen ones. */
     Launch attend(PlanLowering plan) {
       KvPool.Layer layer = at.kvPool().layer(op.layer());
-      boolean blocks = op.plan() instanceof AttentionPlan.BlockTopK;
+      boolean parts = readsPrefixes(op);
       return new Launch(
-          () -> {
-            ClKernel k = attention(blocks ? " -DPLAN_BLOCKS" : "", layer.keys(), layer.values());
-            return blocks ? k.arg(plan.blockBits()).arg(plan.blockWords()) : k;
-          },
+          () ->
+              switch (op.plan()) {
+                case AttentionPlan.BlockTopK b ->
+                    attention(" -DPLAN_BLOCKS", layer.keys(), layer.values())
+                        .arg(plan.blockBits())
+                        .arg(plan.blockWords());
+                case AttentionPlan.Squeezed q when parts ->
+                    attention(" -DPLAN_PARTS", layer.keys(), layer.values()).arg(1).arg(0);
+                default -> attention("", layer.keys(), layer.values());
+              },
           (s, g) -> {
             int count = applies(s) ? tileCount(s) : 0;
             int splits = splits(s, count);
@@ -166,7 +175,12 @@ final class AttentionLowering {
             g[2] = splits;
             g[3] = splits + keptSplits(s, count);
           },
-          (k, g) -> k.at(11).arg((int) g[2]).arg((int) g[3]));
+          (k, g) -> {
+            k.at(11).arg((int) g[2]);
+            if (parts) {
+              k.arg((int) g[3]);
+            }
+          });
     }
 
     /** Attention over kept tokens of the sequences' prefixes; its splits follow the pages'. */
@@ -175,7 +189,9 @@ final class AttentionLowering {
       PrefixPool.Layer layer = pool.layer(op.layer());
       return new Launch(
           () ->
-              attention(" -DPLAN_KEPT", layer.keys(), layer.values())
+              attention(" -DPLAN_PARTS -DPLAN_KEPT", layer.keys(), layer.values())
+                  .arg(1)
+                  .arg(0)
                   .arg(plan.keptBits())
                   .arg(pool.words())
                   .arg(layer.sizes())

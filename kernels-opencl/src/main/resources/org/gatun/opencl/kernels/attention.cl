@@ -5,6 +5,13 @@
 // flattened as f = row · G + head. Tiles never cross sequences. Splits cut a tile's pages.
 #define G (HEADS / KV_HEADS)
 
+// Behind a prefix, positions are slots plus a constant: distances are then taken between slots.
+#ifdef BEHIND_PREFIX
+#define ROW_PLACE(t) ((t)->positions < 0 ? ROW_SLOT : ROW_POSITION)
+#else
+#define ROW_PLACE(t) ROW_POSITION
+#endif
+
 typedef struct {
   int seq, first, count;         // sequence, first flattened row, rows in the tile
   int rowStart, rowCount, base;  // the sequence's rows; base: slots before the step
@@ -38,8 +45,8 @@ inline Tile find_tile(const global int *step, int4 lim, int index, int window) {
   if (causal) {
     t.to = min(t.length, t.base + (t.first + t.count - 1) / G + 1);
   }
-  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, as slots do
-    t.from = max(0, ROW_FIELD(step, lim, ROW_SLOT, t.rowStart + t.first / G) - window + 1);
+  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, slots are positions
+    t.from = max(0, ROW_FIELD(step, lim, ROW_PLACE(&t), t.rowStart + t.first / G) - window + 1);
   }
   return t;
 }
@@ -51,11 +58,8 @@ inline bool visible(const global int *step, int4 lim, const Tile *t, int f, int 
     return false;
   }
   if (window > 0) {
-    // Behind a prefix slots and positions differ by a constant.
-    int row = t->rowStart + i;
-    int away = t->positions < 0 ? ROW_FIELD(step, lim, ROW_SLOT, row) - slot
-        : ROW_FIELD(step, lim, ROW_POSITION, row) - step[POSITION_BASE(lim) + t->positions + slot];
-    if (away >= window) {
+    int at = t->positions < 0 ? slot : step[POSITION_BASE(lim) + t->positions + slot];
+    if (ROW_FIELD(step, lim, ROW_PLACE(t), t->rowStart + i) - at >= window) {
       return false;
     }
   }
@@ -77,7 +81,7 @@ inline bool interior(const global int *step, int4 lim, const Tile *t, int page, 
   if (window == 0 || !old) {
     return old;
   }
-  int last = ROW_FIELD(step, lim, ROW_SLOT, t->rowStart + (t->first + t->count - 1) / G);
+  int last = ROW_FIELD(step, lim, ROW_PLACE(t), t->rowStart + (t->first + t->count - 1) / G);
   return SEQ_FIELD(step, lim, SEQ_MASK, t->seq) == MASK_CAUSAL && t->positions < 0 && last - page * PAGE < window;
 }
 
@@ -89,6 +93,7 @@ inline bool interior(const global int *step, int4 lim, const Tile *t, int page, 
 #define PLAN_PAGE(page) ((long)SEQ_FIELD(step, lim, SEQ_PREFIX, t.seq) * prefixPages + (page))
 #define PLAN_WORD(slot) bits[((long)t.seq * KV_HEADS + head) * words + (slot) / 32]
 #define PLAN_READS(page) (PLAN_WORD((page) * PAGE) | PLAN_WORD((page) * PAGE + 32))
+#define PLAN_SKIP(page) if (!PLAN_READS(page)) { continue; }
 #define PLAN_SEES(f, slot) (PLAN_WORD(slot) >> ((slot) % 32) & 1u)
 #define PLAN_INSIDE false
 inline void kept_tile(const global int *step, int4 lim, Tile *t, const global int *sizes) {
@@ -102,6 +107,7 @@ inline void kept_tile(const global int *step, int4 lim, Tile *t, const global in
 #define PLAN_PAGE(page) (long)step[t.table + (page)]
 #define PLAN_ROW(f, page) (bits[((long)(t.rowStart + (f) / G) * KV_HEADS + head) * words + (page) / 32] >> ((page) % 32) & 1u)
 #define PLAN_READS(page) some_row_reads(bits, words, &t, head, page)
+#define PLAN_SKIP(page) if (!PLAN_READS(page)) { continue; }
 #define PLAN_SEES(f, slot) (PLAN_ROW(f, (slot) / PAGE) && visible(step, lim, &t, f, slot, window))
 #define PLAN_INSIDE false
 inline bool some_row_reads(const global uint *bits, int words, const Tile *tile, int head, int page) {
@@ -117,9 +123,20 @@ inline bool some_row_reads(const global uint *bits, int words, const Tile *tile,
 #define PLAN_ARGS
 #define PLAN_TILE
 #define PLAN_PAGE(page) (long)step[t.table + (page)]
-#define PLAN_READS(page) true
+#define PLAN_SKIP(page)
 #define PLAN_SEES(f, slot) visible(step, lim, &t, f, slot, window)
 #define PLAN_INSIDE interior(step, lim, &t, page, window)
+#endif
+
+// With kept tokens, a tile's states come from two launches: the pages' splits first, then the prefix's.
+#ifdef PLAN_PARTS
+#define PLAN_PARTS_ARGS , int total, int firstSplit
+#define PLAN_TOTAL total
+#define PLAN_SPLIT (firstSplit + split)
+#else
+#define PLAN_PARTS_ARGS
+#define PLAN_TOTAL splits
+#define PLAN_SPLIT split
 #endif
 
 // Split `split` of `splits`: its pages are [x, y).

@@ -12,7 +12,7 @@
 
 kernel void attention(const global int *step, int4 lim, const global float *restrict q, const global KV *restrict keys,
     const global KV *restrict values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits, int total, int firstSplit PLAN_ARGS) {
+    float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
   int index = get_global_id(0);
   int head = get_global_id(1);
   int split = get_global_id(2);
@@ -37,9 +37,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    if (!PLAN_READS(page)) {
-      continue;
-    }
+    PLAN_SKIP(page)
     long at = (PLAN_PAGE(page) * KV_HEADS + head) * KV_BLOCK(DIM);
     const global KV *kp = keys + at;
     const global KV *vp = values + at;
@@ -121,8 +119,8 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     }
   }
   for (int i = 0; i < t.count; i++) {
-    if (total > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * total + firstSplit + split) * QT + i) * (DIM + 2);
+    if (PLAN_TOTAL > 1) {
+      global float *out = parts + (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + i) * (DIM + 2);
       for (int c = 0; c < CHUNKS; c++) {
         vstore16(acc[c * QT + i], c, out);
       }

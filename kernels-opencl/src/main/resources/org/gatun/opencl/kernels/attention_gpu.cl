@@ -7,7 +7,7 @@
 kernel __attribute__((reqd_work_group_size(64, 2, 1)))
 void attention(const global int *step, int4 lim, const global float *q, const global KV *keys,
     const global KV *values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits, int total, int firstSplit PLAN_ARGS) {
+    float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
   local float qs[QT * DIM];
   local float p[QT * PAGE];
   local float stats[QT * 3]; // maximum, sum, correction
@@ -33,9 +33,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    if (!PLAN_READS(page)) {
-      continue;
-    }
+    PLAN_SKIP(page)
     long at = (PLAN_PAGE(page) * KV_HEADS + head) * KV_BLOCK(DIM);
     int slots = min(PAGE, t.to - page * PAGE);
     bool inside = PLAN_INSIDE && slots == PAGE;
@@ -111,8 +109,8 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       continue;
     }
     float sum = stats[QT + row];
-    if (total > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * total + firstSplit + split) * QT + row) * (DIM + 2);
+    if (PLAN_TOTAL > 1) {
+      global float *out = parts + (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + row) * (DIM + 2);
       for (int e = 0; e < PER; e++) {
         if (e * 64 + lane < DIM) {
           out[e * 64 + lane] = acc[i * PER + e];
