@@ -10,8 +10,10 @@ package org.gatun.parallel;
  */
 public record SharedMemoryCost(
     double meetingNanos, double copyNanosPerByte, double addNanosPerByte) {
+  private static final double LEAST = 1e-4;
+
   /** Fitted to {@code ci/bench-allreduce} on a two-core server. */
-  public static final SharedMemoryCost DEFAULT = new SharedMemoryCost(1_000, 0.03, 0.03);
+  public static final SharedMemoryCost DEFAULT = new SharedMemoryCost(1_450, 0.016, 0.020);
 
   /** Modelled time in nanoseconds for a message of {@code bytes} over {@code world} ranks. */
   public double nanos(AllReduceAlgorithm algorithm, long bytes, int world) {
@@ -22,6 +24,26 @@ public record SharedMemoryCost(
           2 * meetingNanos
               + bytes * (others / world * (copyNanosPerByte + addNanosPerByte) + copyNanosPerByte);
     };
+  }
+
+  /**
+   * The constants under which both algorithms take the measured times, each at least a little above
+   * nothing, whatever noise was measured.
+   *
+   * @param meeting nanoseconds of one meeting
+   * @param bytes message of both measurements
+   */
+  public static SharedMemoryCost fit(
+      double meeting, long bytes, double oneShot, double twoShot, int world) {
+    double others = world - 1.0;
+    double share = others / world;
+    // one = copy + others·add; two = (1 + share)·copy + share·add, both per byte.
+    double one = Math.max(0, oneShot - meeting) / bytes;
+    double two = Math.max(0, twoShot - 2 * meeting) / bytes;
+    double add = ((1 + share) * one - two) / ((1 + share) * others - share);
+    add = Math.clamp(add, LEAST, Math.max(LEAST, one / others));
+    double copy = Math.max(LEAST, one - others * add);
+    return new SharedMemoryCost(Math.max(1, meeting), copy, add);
   }
 
   /** The cheaper algorithm. */

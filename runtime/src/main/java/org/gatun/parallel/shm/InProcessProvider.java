@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /** {@code threads}: ranks are threads of this JVM. Groups with the same job name meet. */
 public final class InProcessProvider implements CommunicatorProvider {
-  static final long SLOT_BYTES = 1 << 20;
+  static final long SLOT_BYTES = SharedMemoryProvider.SLOT_BYTES;
 
   private static final Map<String, Region> GROUPS = new ConcurrentHashMap<>();
 

@@ -1,6 +1,9 @@
 package org.gatun.parallel.shm;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import org.gatun.parallel.AllReduceAlgorithm;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
@@ -18,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 final class SharedCommunicator implements Communicator {
   private static final int SLICE_ALIGN = 64;
   private static final long WAIT_MILLIS = 20;
+  private static final int CALIBRATION_BYTES = 128 << 10;
+  private static final int CALIBRATION_ROUNDS = 150;
   private static final int SPINS = 4000;
   private static final int YIELDS = 16;
 
@@ -36,16 +41,22 @@ final class SharedCommunicator implements Communicator {
   }
 
   private final Region region;
+
+  /** All of memory, by address: one segment for every loop, whose bounds are known. */
+  private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
   private final MemorySegment memory;
+  private final long base;
   private final int rank;
   private final int world;
   private final long timeoutNanos;
-  private final SharedMemoryCost cost;
+  private SharedMemoryCost cost;
   private final @Nullable AllReduceAlgorithm forced;
   private final int spins;
   private final Runnable onClose;
   private final Futex futex = new Futex(WAIT_MILLIS);
   private final long[] sources;
+  private final Reduction reduction = new Reduction();
 
   private int sequence;
   private int turn;
@@ -61,6 +72,7 @@ final class SharedCommunicator implements Communicator {
       Runnable onClose) {
     this.region = region;
     this.memory = region.memory();
+    this.base = region.memory().address();
     this.rank = spec.rank();
     this.world = spec.worldSize();
     this.timeoutNanos = spec.timeout().toNanos();
@@ -90,20 +102,75 @@ final class SharedCommunicator implements Communicator {
     if (world == 1) {
       return;
     }
-    AllReduceAlgorithm algorithm = forced != null ? forced : cost.choose(bytes, world);
+    pieces(buffer, type, forced != null ? forced : cost.choose(bytes, world));
+  }
+
+  private void pieces(MemorySegment buffer, ReduceType type, AllReduceAlgorithm algorithm) {
+    long bytes = buffer.byteSize();
     long call = describe(Call.ALL_REDUCE, type.ordinal(), bytes);
-    for (long at = 0; at < bytes; at += region.slotBytes()) {
-      long n = Math.min(region.slotBytes(), bytes - at);
-      switch (algorithm) {
-        case ONE_SHOT -> oneShot(buffer, at, n, type, call);
-        case TWO_SHOT -> twoShot(buffer, at, n, type, call);
+    MemorySegment own = buffer.isNative() ? ALL : buffer;
+    long start = buffer.isNative() ? buffer.address() : 0;
+    try {
+      for (long at = 0; at < bytes; at += region.slotBytes()) {
+        long n = Math.min(region.slotBytes(), bytes - at);
+        switch (algorithm) {
+          case ONE_SHOT -> oneShot(own, start + at, n, type, call);
+          case TWO_SHOT -> twoShot(own, start + at, n, type, call);
+        }
+      }
+    } finally {
+      // Both are only known by address in the loops.
+      Reference.reachabilityFence(buffer);
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Measures what meetings, copies and additions cost here, on all ranks at once; afterwards every
+   * rank chooses by rank 0's figures. The first rounds only get the code compiled.
+   */
+  void calibrate() {
+    MemorySegment probe = Arena.ofAuto().allocate(CALIBRATION_BYTES, 64);
+    MemorySegment fitted = Arena.ofAuto().allocate(3 * 8, 8);
+    double[] nanos = new double[3];
+    for (int round = 0; round < CALIBRATION_ROUNDS; round++) {
+      double[] now = {
+        timed(this::barrier),
+        timed(() -> pieces(probe, ReduceType.F32, AllReduceAlgorithm.ONE_SHOT)),
+        timed(() -> pieces(probe, ReduceType.F32, AllReduceAlgorithm.TWO_SHOT))
+      };
+      for (int i = 0; i < nanos.length; i++) {
+        // The least time is the one that nothing else on the machine disturbed.
+        nanos[i] = round == 0 ? now[i] : Math.min(nanos[i], now[i]);
       }
     }
+    SharedMemoryCost own =
+        SharedMemoryCost.fit(nanos[0], CALIBRATION_BYTES, nanos[1], nanos[2], world);
+    fitted.setAtIndex(ValueLayout.JAVA_DOUBLE, 0, own.meetingNanos());
+    fitted.setAtIndex(ValueLayout.JAVA_DOUBLE, 1, own.copyNanosPerByte());
+    fitted.setAtIndex(ValueLayout.JAVA_DOUBLE, 2, own.addNanosPerByte());
+    broadcast(fitted, 0);
+    cost =
+        new SharedMemoryCost(
+            fitted.getAtIndex(ValueLayout.JAVA_DOUBLE, 0),
+            fitted.getAtIndex(ValueLayout.JAVA_DOUBLE, 1),
+            fitted.getAtIndex(ValueLayout.JAVA_DOUBLE, 2));
+  }
+
+  /** What all ranks choose by. */
+  SharedMemoryCost cost() {
+    return cost;
+  }
+
+  private static double timed(Runnable call) {
+    long start = System.nanoTime();
+    call.run();
+    return System.nanoTime() - start;
   }
 
   private void oneShot(MemorySegment buffer, long at, long n, ReduceType type, long call) {
     int t = nextTurn();
-    MemorySegment.copy(buffer, at, memory, region.slot(rank, t), n);
+    MemorySegment.copy(buffer, at, ALL, slot(rank, t), n);
     meet(call);
     reduce(t, 0, n, type, buffer, at, buffer, at);
   }
@@ -112,23 +179,27 @@ final class SharedCommunicator implements Communicator {
     int t = nextTurn();
     long mine = sliceStart(rank, n);
     long mineEnd = sliceStart(rank + 1, n);
-    long slot = region.slot(rank, t);
+    long slot = slot(rank, t);
     if (world == 2) {
       long peers = sliceStart(1 - rank, n);
       long peersEnd = sliceStart(2 - rank, n);
-      MemorySegment.copy(buffer, at + peers, memory, slot + peers, peersEnd - peers);
+      MemorySegment.copy(buffer, at + peers, ALL, slot + peers, peersEnd - peers);
     } else {
-      MemorySegment.copy(buffer, at, memory, slot, n);
+      MemorySegment.copy(buffer, at, ALL, slot, n);
     }
     meet(call);
     // The sum of slice r replaces rank r's own contribution to it, which only rank r reads.
-    reduce(t, mine, mineEnd - mine, type, buffer, at + mine, memory, slot + mine);
+    reduce(t, mine, mineEnd - mine, type, buffer, at + mine, ALL, slot + mine);
     meet(call);
     for (int r = 0; r < world; r++) {
       long start = sliceStart(r, n);
       long end = sliceStart(r + 1, n);
-      MemorySegment.copy(memory, region.slot(r, t) + start, buffer, at + start, end - start);
+      MemorySegment.copy(ALL, slot(r, t) + start, buffer, at + start, end - start);
     }
+  }
+
+  private long slot(int r, int t) {
+    return base + region.slot(r, t);
   }
 
   /** Adds all ranks' contributions to bytes [start, start + n) of the piece; own is this rank's. */
@@ -144,14 +215,13 @@ final class SharedCommunicator implements Communicator {
     long elements = n / type.bytes();
     if (world == 2) {
       // Two terms commute exactly, so own data need not come through the slot.
-      long peer = region.slot(1 - rank, t) + start;
-      Reduction.addTwo(type, own, ownAt, memory, peer, out, outAt, elements);
+      reduction.addTwo(type, own, ownAt, ALL, slot(1 - rank, t) + start, out, outAt, elements);
       return;
     }
     for (int r = 0; r < world; r++) {
-      sources[r] = region.slot(r, t) + start;
+      sources[r] = slot(r, t) + start;
     }
-    Reduction.addAll(type, memory, sources, out, outAt, elements);
+    reduction.addAll(type, ALL, sources, out, outAt, elements);
   }
 
   private long sliceStart(int r, long n) {
@@ -196,7 +266,7 @@ final class SharedCommunicator implements Communicator {
       for (int r = 0; r < world; r++) {
         sources[r] = region.slot(r, t) + rank * part;
       }
-      Reduction.addAll(type, memory, sources, receive, at, n / type.bytes());
+      reduction.addAll(type, memory, sources, receive, at, n / type.bytes());
     }
   }
 

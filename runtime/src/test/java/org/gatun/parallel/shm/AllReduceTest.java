@@ -55,6 +55,20 @@ class AllReduceTest {
   }
 
   @Test
+  void ranksChooseByOneCalibration() throws Exception {
+    var costs =
+        Ranks.run(
+            3,
+            c -> {
+              SharedCommunicator group = (SharedCommunicator) c;
+              group.calibrate();
+              return group.cost();
+            });
+    assertThat(costs).containsOnly(costs.getFirst());
+    assertThat(costs.getFirst().meetingNanos()).isPositive();
+  }
+
+  @Test
   void algorithmsGiveTheSameBits() throws Exception {
     for (ReduceType type : ReduceType.values()) {
       byte[] one = reduce(AllReduceAlgorithm.ONE_SHOT, type, 4, 5003, 8192).getFirst();

@@ -131,7 +131,7 @@ class SharedMemoryProcessTest {
       directory = mount;
       Process first = start(0, 2, "A", "all", 1);
       Process second = start(1, 2, "A", "all", 1);
-      assertThat(failure(first)).startsWith("FAILED rank 0: " + mount + " has no room for 4.0 MiB");
+      assertThat(failure(first)).startsWith("FAILED rank 0: " + mount + " has no room for 1.0 MiB");
       assertThat(failure(second)).startsWith("FAILED rank 0: " + mount + " has no room");
       nothingStays();
     } finally {
