@@ -107,4 +107,5 @@ def write(path, tensors):
         f.write(struct.pack("<Q", len(text)) + text + data)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -100,6 +100,13 @@ KERNEL gated_act_gelu(Step step, int rowField, const float* g, const float* u, f
   gate<1>(step, rowField, g, u, y, cols);
 }
 
+// grid (column blocks, rows): order holds column numbers as f32.
+KERNEL gather_columns(Step step, int rowField, const float* x, const float* order, float* y, int cols, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (blockIdx.y >= step.count(rowField) || i >= n) return;
+  y[(size_t)blockIdx.y * n + i] = x[(size_t)blockIdx.y * cols + (int)order[i]];
+}
+
 KERNEL gather_rows(Step step, const float* x, float* y, int cols) {
   int l = blockIdx.y;
   if (l >= step.count(2)) return;

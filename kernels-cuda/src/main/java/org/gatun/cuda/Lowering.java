@@ -23,6 +23,7 @@ import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
@@ -137,6 +138,7 @@ final class Lowering {
       case Add a -> elementwise(n, "add");
       case GatedAct g -> elementwise(n, "gated_act_" + suffix(g.activation()));
       case GatherRows g -> gather(n);
+      case GatherColumns g -> gatherColumns(n);
       case KvAppend k -> attention.append(n, k);
       case Attention a -> attention.attend(n, a);
       case Sample s -> sample(n);
@@ -223,6 +225,22 @@ final class Lowering {
     MemorySegment p = args().p(at(x)).p(at(n.out().getFirst())).i(x.cols()).pointers();
     MemorySegment f = kernels.function("rows", "gather_rows");
     return s -> launchFours(f, x.cols(), s.logitRows(), p, n);
+  }
+
+  private Work.Body gatherColumns(Node n) {
+    Value x = n.in().getFirst();
+    int cols = n.out().getFirst().cols();
+    MemorySegment p =
+        args()
+            .i(field(x.rows()))
+            .p(at(x))
+            .p(weights.vector(n.in().get(1)))
+            .p(at(n.out().getFirst()))
+            .i(x.cols(), cols)
+            .pointers();
+    MemorySegment f = kernels.function("rows", "gather_columns");
+    int blocks = Math.ceilDiv(cols, ELEMENT_THREADS);
+    return s -> launch(f, blocks, s.rows(x.rows()), 1, ELEMENT_THREADS, 0, p, n);
   }
 
   private Work.Body sample(Node n) {

@@ -19,6 +19,7 @@ import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
@@ -74,6 +75,11 @@ final class Lowering {
       case Add op -> flat("add", n.out().getFirst(), k -> k.arg(in(n, 0)).arg(in(n, 1)));
       case GatedAct op -> gatedAct(op, n);
       case GatherRows op -> gather(n);
+      case GatherColumns op -> {
+        ClBuffer order = weights.vector(n.in().get(1).name());
+        int cols = n.in().getFirst().cols();
+        yield flat("gather_columns", n.out().getFirst(), k -> k.arg(in(n, 0)).arg(order).arg(cols));
+      }
       case RmsNorm op -> rmsNorm(op, n);
       case AddRmsNorm op -> addRmsNorm(op, n);
       case Rope op -> rope(op, n);

@@ -20,6 +20,7 @@ import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
@@ -85,6 +86,7 @@ final class Lowering {
     return switch (n.op()) {
       case Add op -> List.of(elementwise(n, Elementwise.ADD));
       case GatedAct op -> List.of(elementwise(n, activation(op.activation())));
+      case GatherColumns op -> throw refuse(n, "columns in another order");
       case GatherRows op -> List.of(elementwise(n, Elementwise.GATHER));
       case RmsNorm op -> List.of(norm(n, Norms.PLAIN, op.eps()));
       case AddRmsNorm op ->

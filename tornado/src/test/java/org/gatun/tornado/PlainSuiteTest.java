@@ -12,6 +12,7 @@ import org.gatun.backend.suite.OpSuite;
 import org.gatun.graph.Node;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.spec.CaseRequest;
 import org.gatun.graph.spec.OpCase;
 import org.gatun.graph.spec.OpSpec;
@@ -27,6 +28,7 @@ class PlainSuiteTest {
   private static boolean lacking(OpCase c) {
     boolean lacks = c.kvCodec() == KvCodec.INT8 && !c.graph().kv().isEmpty();
     for (Node n : c.graph().nodes()) {
+      lacks |= n.op() instanceof GatherColumns;
       lacks |= n.op() instanceof Attention a && !(a.plan() instanceof AttentionPlan.Dense);
       for (Value v : n.in()) {
         lacks |= v.isWeight() && v.dtype() != DType.F32 && Packing.of(v.dtype()) == null;

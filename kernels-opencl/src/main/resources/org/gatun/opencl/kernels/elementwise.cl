@@ -26,6 +26,15 @@ kernel void gated_act(const global int *step, int counter, const global float *g
   }
 }
 
+// order holds column numbers as f32
+kernel void gather_columns(const global int *step, int counter, const global float *x, const global float *order,
+    int cols, global float *y, int n) {
+  long i = get_global_id(0);
+  if (i < (long)step[counter] * n) {
+    y[i] = x[i / n * cols + (int)order[i % n]];
+  }
+}
+
 kernel void gather_rows(const global int *step, int4 lim, const global float *x, global float *y, int cols) {
   int c = get_global_id(0);
   int l = get_global_id(1);

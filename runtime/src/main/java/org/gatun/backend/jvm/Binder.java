@@ -23,6 +23,7 @@ import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
@@ -115,6 +116,9 @@ final class Binder {
       }
       case AllGather op -> allGather(n, op.ranks());
       case AllReduce op -> allReduce(n);
+      case GatherColumns op ->
+          RowOps.gatherColumns(
+              shape, in(n, 0), vector(n.in().get(1)), n.out().getFirst().cols(), out(n, 0));
       case Attention op -> attention(n, op);
       case Embed op -> {
         PackedWeight table = weight(first);

@@ -4,6 +4,7 @@ import static org.gatun.backend.jvm.Lanes.N;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import org.gatun.backend.BackendException;
 import org.gatun.graph.Step;
 import org.gatun.graph.op.Activation;
 import org.gatun.graph.op.Rope;
@@ -33,6 +34,27 @@ final class RowOps {
       void row(int r) {
         long at = 4L * r * cols;
         VMath.gate(kind, gate + at, up + at, y + at, cols);
+      }
+    };
+  }
+
+  /** {@code order} holds the column numbers as f32. */
+  static Exec gatherColumns(Shape shape, long x, long order, int n, long y) {
+    int[] from = new int[n];
+    for (int i = 0; i < n; i++) {
+      from[i] = (int) Lanes.get(order + 4L * i);
+      if (from[i] < 0 || from[i] >= shape.cols) {
+        throw new BackendException("an order names column " + from[i] + " of " + shape.cols);
+      }
+    }
+    return new RowExec(shape.pool, shape.rows, n) {
+      @Override
+      void row(int r) {
+        long in = x + 4L * r * shape.cols;
+        long out = y + 4L * r * n;
+        for (int i = 0; i < n; i++) {
+          Lanes.put(out + 4L * i, Lanes.get(in + 4L * from[i]));
+        }
       }
     };
   }

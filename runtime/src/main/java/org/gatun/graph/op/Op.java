@@ -19,6 +19,7 @@ public sealed interface Op
         Embed,
         GatedAct,
         GatedMatMul,
+        GatherColumns,
         GatherRows,
         KvAppend,
         MatMul,

@@ -16,6 +16,7 @@ import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.Op;
@@ -114,6 +115,7 @@ public final class EarlyGather {
       case AllReduce a -> true;
       case GatedAct g -> true;
       case GatedMatMul g -> true;
+      case GatherColumns g -> true;
       case MatMul m -> true;
       case RmsNorm r -> true;
       default -> false;

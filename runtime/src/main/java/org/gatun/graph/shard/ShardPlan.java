@@ -11,6 +11,7 @@ import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.Op;
@@ -112,6 +113,15 @@ final class ShardPlan {
           need(n.in().get(1), r);
         }
       }
+      case GatherColumns g -> {
+        // Only behind attention is the operand split: it is gathered, and each rank takes whole
+        // blocks of the order. Behind a norm every rank has all columns and takes them all.
+        Range r =
+            producer(n.in().getFirst()) instanceof Attention ? hidden(n.out().getFirst()) : null;
+        if (r != null) {
+          columns.put(n.out().getFirst().id(), r);
+        }
+      }
       case Rope rope -> pass(n, rope.headDim(), rope);
       case RmsNorm norm -> pass(n, n.in().get(1).cols(), norm);
       case Op other -> refuseSharded(n);
@@ -168,6 +178,9 @@ final class ShardPlan {
   /** The matrix behind attention must be cut where the heads end. */
   private void requireCut(Value v, Range r) {
     for (Node user : users.getOrDefault(v, List.of())) {
+      if (user.op() instanceof GatherColumns) {
+        continue;
+      }
       if (!(user.op() instanceof MatMul m)) {
         throw new GraphException(user.op().name() + " at " + user.label() + " reads split heads");
       }
@@ -188,6 +201,14 @@ final class ShardPlan {
         }
       }
     }
+  }
+
+  private @Nullable Op producer(Value v) {
+    return graph.nodes().stream()
+        .filter(n -> n.out().contains(v))
+        .map(Node::op)
+        .findFirst()
+        .orElse(null);
   }
 
   private void need(Value v, Range r) {

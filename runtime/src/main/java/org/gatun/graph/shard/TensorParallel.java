@@ -17,6 +17,7 @@ import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedMatMul;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.Op;
 import org.gatun.tensor.DType;
@@ -110,12 +111,24 @@ public final class TensorParallel {
                 a.plan(),
                 a.lse()));
       }
+      case GatherColumns g when plan.columns(n.in().getFirst()) != null -> List.of(reordered(n, g));
       case Op op -> same(n, op);
     };
   }
 
   private List<Value> same(Node n, Op op) {
     return out.add(n.label(), op, n.in().stream().map(this::mapped).toArray(Value[]::new));
+  }
+
+  /**
+   * Columns that come from all ranks: an order that quantisation gave to the input of attention's
+   * projection crosses heads, which no permutation of weights can undo.
+   */
+  private Value reordered(Node n, GatherColumns g) {
+    Value whole =
+        out.one(n.label() + ".all_gather", new AllGather(world), mapped(n.in().getFirst()));
+    Range r = plan.columns(n.out().getFirst());
+    return out.one(n.label(), g, whole, weight(n.in().get(1), null, r));
   }
 
   /** Ids of other ranks give zeros; the sum has each row once. */

@@ -61,6 +61,11 @@ public final class CaseBuilder {
     return graph.weight(random.sparse(name, dtype, rows, cols, filled));
   }
 
+  /** A weight of one row with these values. */
+  public Value weight(String name, float[] values) {
+    return graph.weight(random.add(name, values));
+  }
+
   /** Declares a KV layer. */
   public void kvLayer(int layer, int kvHeads, int headDim) {
     graph.kvLayer(layer, kvHeads, headDim);

@@ -1,11 +1,14 @@
 package org.gatun.graph.spec;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import org.gatun.graph.op.Activation;
 import org.gatun.graph.op.Add;
 import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.GatedAct;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.RmsNorm;
 import org.gatun.graph.op.Rope;
@@ -76,6 +79,28 @@ final class ElementwiseSpecs {
       CaseBuilder c = new CaseBuilder("gated_act/" + a + "/saturated", q.seed());
       c.op(new GatedAct(a), c.input("g", 64), c.input("u", 64));
       cases.add(c.run(120f, CaseBuilder.allWanted("a", 4)).build());
+    }
+    return cases;
+  }
+
+  static List<OpCase> gatherColumns(CaseRequest q) {
+    List<OpCase> cases = new ArrayList<>();
+    for (int cols : new int[] {1, 17, 640}) {
+      // All columns in another order, and fewer than there are, as one rank of several takes them.
+      for (int n : new int[] {cols, Math.ceilDiv(cols, 3)}) {
+        CaseBuilder c = new CaseBuilder("gather_columns/" + n + "of" + cols, q.seed());
+        List<Integer> order = new ArrayList<>();
+        for (int i = 0; i < cols; i++) {
+          order.add(i);
+        }
+        Collections.shuffle(order, new Random(q.seed() + cols));
+        float[] values = new float[n];
+        for (int i = 0; i < n; i++) {
+          values[i] = order.get(i);
+        }
+        c.op(new GatherColumns(), c.input("x", cols), c.weight("order", values));
+        cases.add(c.tolerance(Tolerance.EXACT).runRows(5).build());
+      }
     }
     return cases;
   }

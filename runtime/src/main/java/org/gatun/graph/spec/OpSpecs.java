@@ -21,6 +21,7 @@ public final class OpSpecs {
           new Builtin("add_rms_norm", ElementwiseSpecs::addRmsNorm),
           new Builtin("gated_act", ElementwiseSpecs::gatedAct),
           new Builtin("gather_rows", ElementwiseSpecs::gatherRows),
+          new Builtin("gather_columns", ElementwiseSpecs::gatherColumns),
           new Builtin("rope", ElementwiseSpecs::rope),
           new Builtin("embed", MatMulSpecs::embed),
           new Builtin("matmul", MatMulSpecs::matMul),

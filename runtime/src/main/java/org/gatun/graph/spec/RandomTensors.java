@@ -49,6 +49,15 @@ public final class RandomTensors implements WeightSource {
     return t;
   }
 
+  /** Adds a row of given F32 values. */
+  public Tensor add(String name, float[] values) {
+    MemorySegment data = Arena.ofAuto().allocate(4L * values.length, 64);
+    MemorySegment.copy(MemorySegment.ofArray(values), 0, data, 0, data.byteSize());
+    Tensor t = Tensor.dense(name, DType.F32, 1, values.length, data);
+    tensors.put(name, t);
+    return t;
+  }
+
   /** Random activations in [−1, 1). */
   public float[] activations(int count) {
     float[] x = new float[count];

@@ -1,6 +1,10 @@
 package org.gatun.model.family;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.gatun.graph.GraphBuilder;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Activation;
@@ -8,6 +12,7 @@ import org.gatun.graph.op.Add;
 import org.gatun.graph.op.Attention;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
+import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.GatherRows;
 import org.gatun.graph.op.KvAppend;
 import org.gatun.graph.op.MatMul;
@@ -16,12 +21,17 @@ import org.gatun.graph.op.Rope;
 import org.gatun.model.ModelConfig;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
+import org.gatun.tensor.codec.Codecs;
 
 /** The pieces that decoder-only transformers share, with GGUF's weight names. */
 final class Decoder {
   private final ModelConfig c;
   private final WeightSource weights;
   private final GraphBuilder b;
+  private final Map<List<Object>, List<Gathered>> gathered = new HashMap<>();
+
+  @SuppressWarnings("ArrayRecordComponent") // compared by content where it is used
+  private record Gathered(float[] order, Value value) {}
 
   Decoder(ModelConfig c, WeightSource weights) {
     this.c = c;
@@ -88,12 +98,33 @@ final class Decoder {
         "logits", b.one("logits", MatMul.PLAIN, n, matrix(head, c.vocabulary(), c.embedding())));
   }
 
-  private Value project(String name, Value x, int out) {
+  private Value project(String name, Value given, int out) {
+    Value x = ordered(name + ".order", given);
     Value w = matrix(name + ".weight", out, x.cols());
     if (weights.has(name + ".bias")) {
       return b.one(name, new MatMul(1, true), x, w, vector(name + ".bias", out));
     }
     return b.one(name, MatMul.PLAIN, x, w);
+  }
+
+  /**
+   * x in the order that a matrix wants its input, where it has one; one gather for equal orders.
+   */
+  private Value ordered(String name, Value x) {
+    if (!weights.has(name)) {
+      return x;
+    }
+    float[] order = new float[x.cols()];
+    Codecs.decodeRow(weights.weight(name), 0, order);
+    List<Object> key = List.of(x.id(), Arrays.hashCode(order));
+    for (Gathered g : gathered.getOrDefault(key, List.of())) {
+      if (Arrays.equals(g.order(), order)) {
+        return g.value();
+      }
+    }
+    Value y = b.one(name, new GatherColumns(), x, vector(name, x.cols()));
+    gathered.computeIfAbsent(key, k -> new ArrayList<>()).add(new Gathered(order, y));
+    return y;
   }
 
   private Value headNorm(String name, Value x) {

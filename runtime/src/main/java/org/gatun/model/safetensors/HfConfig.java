@@ -8,6 +8,7 @@ import org.gatun.model.ModelConfig;
 import org.gatun.model.ModelFormatException;
 import org.gatun.model.RopeFactors;
 import org.gatun.model.family.Families;
+import org.gatun.model.gptq.QuantizedWeights;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +41,39 @@ record HfConfig(ModelConfig config, float @Nullable [] ropeFactors, boolean tied
         };
     Families.of(family);
     return family;
+  }
+
+  /**
+   * How the folder's matrices are quantised; null if they are not.
+   *
+   * @throws ModelFormatException if it is a way that cannot be read
+   */
+  static QuantizedWeights.@Nullable Method quantization(Path file, JsonObject json)
+      throws JsonException {
+    JsonObject q = json.objectOrNull("quantization_config");
+    if (q == null) {
+      return null;
+    }
+    String method = q.string("quant_method");
+    long bits = q.integer("bits", 4);
+    String version = q.stringOrNull("version");
+    boolean packing = version == null || version.equalsIgnoreCase("gemm");
+    if (bits != 4 || !(method.equals("gptq") || method.equals("awq") && packing)) {
+      throw new ModelFormatException(
+          file
+              + ": "
+              + method
+              + (version == null ? "" : " " + version)
+              + " with "
+              + bits
+              + " bits is not supported; supported: gptq and awq (gemm) with 4 bits");
+    }
+    if (method.equals("awq")) {
+      return QuantizedWeights.Method.AWQ;
+    }
+    return "gptq_v2".equals(q.stringOrNull("checkpoint_format"))
+        ? QuantizedWeights.Method.GPTQ_V2
+        : QuantizedWeights.Method.GPTQ;
   }
 
   private record Reader(Path file, String family, JsonObject json) {
@@ -170,9 +204,6 @@ record HfConfig(ModelConfig config, float @Nullable [] ropeFactors, boolean tied
       String wanted = family.equals("gemma3") ? "gelu_pytorch_tanh" : "silu";
       if (activation != null && !activation.equals(wanted)) {
         throw unsupported("the activation " + activation, wanted);
-      }
-      if (json.has("quantization_config")) {
-        throw unsupported("quantization_config", "F32, F16 and BF16 checkpoints");
       }
     }
 

@@ -13,6 +13,7 @@ import org.gatun.json.JsonObject;
 import org.gatun.model.Model;
 import org.gatun.model.ModelFormatException;
 import org.gatun.model.family.Families;
+import org.gatun.model.gptq.QuantizedWeights;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
@@ -76,8 +77,16 @@ public final class SafetensorsModel {
       Path folder, Path configFile, JsonObject json, String family, Shards shards)
       throws IOException {
     Map<String, Tensor> byName = new LinkedHashMap<>();
+    QuantizedWeights.Method method = HfConfig.quantization(configFile, json);
+    QuantizedWeights quantized = method == null ? null : new QuantizedWeights(shards, method);
     for (Tensor t : shards.tensors()) {
       HfNames.toGguf(family, t.name()).ifPresent(name -> put(folder, byName, name, t));
+      if (quantized != null) {
+        quantized.read(t.name(), name -> HfNames.toGguf(family, name));
+      }
+    }
+    if (quantized != null) {
+      quantized.addTo(byName);
     }
     Tensor embedding = byName.get("token_embd.weight");
     if (embedding == null) {
