@@ -1,5 +1,7 @@
 package org.gatun.backend.jvm;
 
+import java.lang.foreign.MemorySegment;
+
 /**
  * The two skeletons of a product with a packed weight, x · Wᵀ: one row at a time straight from the
  * blocks, and many rows through a panel that is decoded once and stays in the L2 cache. Both add in
@@ -79,13 +81,11 @@ final class Product {
     for (int k = 0; k < w.cols(); k += DEPTH) {
       int depth = Math.min(DEPTH, w.cols() - k);
       long sums = k == 0 ? y : more;
-      for (int i = 0; i < Lanes.UNIT; i += Lanes.N) {
-        Lanes.store(Lanes.zero(), sums + 4 * i);
-      }
+      Runs.clear(sums);
       w.kernel()
           .dot(w.group(group) + k / size * bs, gs, bs, depth / size, x + 4L * k, sums, scratch);
-      for (int i = 0; k > 0 && i < Lanes.UNIT; i += Lanes.N) {
-        Lanes.store(Lanes.load(more + 4 * i).add(Lanes.load(y + 4 * i)), y + 4 * i);
+      if (k > 0) {
+        Runs.add(more, y);
       }
     }
   }
@@ -132,13 +132,18 @@ final class Product {
     for (int r = 0; r < n; r++) {
       long from = tile + r * tileRow;
       long to = out + 4L * ((long) r * cols + column);
-      for (int i = 0; i < count; i += Lanes.N) {
-        var y = Lanes.load(from + 4 * i);
-        if (bias != 0) {
-          y = y.add(Lanes.load(bias + 4L * (column + i), count - i));
-        }
-        Lanes.store(y, to + 4 * i, count - i);
+      if (bias == 0) {
+        MemorySegment.copy(Lanes.ALL, from, Lanes.ALL, to, 4L * count);
+      } else {
+        addBias(from, bias + 4L * column, to, count);
       }
+    }
+  }
+
+  private static void addBias(long from, long bias, long to, int count) {
+    for (int i = 0; i < count; i += Lanes.N) {
+      var y = Lanes.load(from + 4 * i).add(Lanes.load(bias + 4L * i, count - i));
+      Lanes.store(y, to + 4 * i, count - i);
     }
   }
 

@@ -63,6 +63,23 @@ final class Runs {
 
   private Runs() {}
 
+  /** {@link Lanes#UNIT} zero sums. */
+  static void clear(long y) {
+    for (int c = 0; c < Lanes.CHAINS; c++) {
+      FloatVector.zero(F).intoMemorySegment(ALL, y + 4L * N * c & ADDRESS, LITTLE_ENDIAN);
+    }
+  }
+
+  /** Adds {@link Lanes#UNIT} sums to others. */
+  static void add(long from, long y) {
+    for (int c = 0; c < Lanes.CHAINS; c++) {
+      long at = 4L * N * c;
+      FloatVector a = FloatVector.fromMemorySegment(F, ALL, from + at & ADDRESS, LITTLE_ENDIAN);
+      FloatVector b = FloatVector.fromMemorySegment(F, ALL, y + at & ADDRESS, LITTLE_ENDIAN);
+      a.add(b).intoMemorySegment(ALL, y + at & ADDRESS, LITTLE_ENDIAN);
+    }
+  }
+
   /** Vectors of scales that a run needs. */
   static int vectors(boolean dot) {
     return dot ? Lanes.CHAINS : ROWS / N;
