@@ -25,9 +25,13 @@ public record LowerBound(double bytes, double flops) {
       long rows = run.sequences().stream().mapToLong(s -> s.tokens().length).sum();
       long wanted = run.sequences().stream().mapToLong(s -> s.want().length).sum();
       for (Node n : c.graph().nodes()) {
-        boolean gathers = n.op().name().equals("embed"); // reads a table's rows, not the table
         for (Value v : n.in()) {
-          bytes += gathers ? rows * v.dtype().bytes(v.cols()) : bytes(v, rows, wanted);
+          bytes +=
+              switch (n.op().name()) { // some read a few rows of an operand
+                case "embed" -> rows * v.dtype().bytes(v.cols());
+                case "gather_rows" -> wanted * v.dtype().bytes(v.cols());
+                default -> bytes(v, rows, wanted);
+              };
         }
         for (Value v : n.out()) {
           bytes += bytes(v, rows, wanted);
