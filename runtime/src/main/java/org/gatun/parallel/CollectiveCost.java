@@ -78,6 +78,13 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
       out.printf("gpu  %6d KiB%s%n", n >> 10, line);
     }
     if (nodes == 1 && ranks > 1) {
+      DeviceCost device = DeviceCost.DEFAULT;
+      for (long n : SIZES) {
+        DeviceCost.Algorithm best = device.choose(n, ranks);
+        out.printf(
+            "cuda %6d KiB  %s %.1f (modelled)%n",
+            n >> 10, best, device.seconds(best, n, ranks) * 1e6);
+      }
       SharedMemoryCost cpu = SharedMemoryCost.DEFAULT;
       for (long n : SIZES) {
         AllReduceAlgorithm best = cpu.choose(n, ranks);

@@ -53,6 +53,41 @@ class LauncherTest {
   }
 
   @Test
+  void aRankWhoseLauncherIsGoneEndsAndSaysSo() throws Exception {
+    Process launcher = new ProcessBuilder("sleep", "60").start();
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            java.nio.file.Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            Guarded.class.getName());
+    builder.environment().put("GATUN_LAUNCHER_PID", "" + launcher.pid());
+    Process rank = builder.start();
+    try {
+      assertThat(rank.inputReader().readLine()).isEqualTo("ready");
+      launcher.destroyForcibly().waitFor();
+      assertThat(rank.waitFor(5, java.util.concurrent.TimeUnit.SECONDS)).isTrue();
+      assertThat(rank.exitValue()).isEqualTo(1);
+      assertThat(rank.errorReader().readLine())
+          .isEqualTo(
+              "gatun: the launcher (process " + launcher.pid() + ") is gone; this rank ends");
+    } finally {
+      rank.destroyForcibly();
+      launcher.destroyForcibly();
+    }
+  }
+
+  /** A rank that would work for a minute. */
+  static final class Guarded {
+    public static void main(String[] args) throws InterruptedException {
+      RankGuard.install();
+      System.out.println("ready");
+      System.out.flush();
+      Thread.sleep(60_000);
+    }
+  }
+
+  @Test
   void ranksGetTheirOwnCores() throws Exception {
     List<Integer> cores = Cores.allowed();
     org.junit.jupiter.api.Assumptions.assumeTrue(cores.size() >= 2, "one core only");
