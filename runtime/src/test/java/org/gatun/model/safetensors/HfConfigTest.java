@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.gatun.json.Json;
+import org.gatun.json.JsonObject;
 import org.gatun.model.ModelConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,7 +91,6 @@ class HfConfigTest {
         "gpt_bigcode | | model family 'gpt_bigcode' is not supported; supported: [gemma3, llama",
         "llama | \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2.0} | rope scaling 'yarn'",
         "llama | \"hidden_act\": \"relu\" | the activation relu is not supported",
-        "llama | \"quantization_config\": {} | quantization_config is not supported",
         "gemma3_text | \"final_logit_softcapping\": 30.0 | final_logit_softcapping",
         "qwen2 | \"use_sliding_window\": true | use_sliding_window is not supported",
         "llama | \"num_key_value_heads\": 3 | impossible number of key/value heads",
@@ -99,5 +99,19 @@ class HfConfigTest {
       })
   void refusals(String type, String more, String message) {
     assertThatThrownBy(() -> read(type, more == null ? "" : more)).hasMessageContaining(message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"quant_method\": \"bitsandbytes\" | bitsandbytes with 4 bits is not supported",
+        "\"quant_method\": \"gptq\", \"bits\": 3 | gptq with 3 bits is not supported",
+        "\"quant_method\": \"awq\", \"version\": \"gemv\" | awq gemv with 4 bits is not supported",
+      })
+  void waysToQuantiseThatCannotBeRead(String config, String message) throws IOException {
+    JsonObject json = Json.readObject("{\"quantization_config\": {" + config + "}}");
+    assertThatThrownBy(() -> HfConfig.quantization(Path.of("config.json"), json))
+        .hasMessageContaining(message);
   }
 }
