@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.gatun.backend.BackendException;
 import org.gatun.backend.Evidence;
 import org.gatun.backend.Witness;
 import org.gatun.bindings.NativeLibrary;
@@ -23,10 +22,11 @@ import org.jspecify.annotations.Nullable;
 /** The virtual GPU's findings and counters, beside what ptxas says of the kernels that ran. */
 final class VirtualGpuWitness implements Witness {
   /**
-   * Per-class lane counts follow from warp counts and divergence; the ratio and waiting loops are
-   * not sums.
+   * Per-class lane counts follow from warp counts and divergence; ratios and waiting loops are not
+   * sums.
    */
-  private static final Set<String> LEFT_OUT = Set.of("global.efficiency", "spin.iterations");
+  private static final Set<String> LEFT_OUT =
+      Set.of("active_lanes_avg", "global.efficiency", "spin.iterations");
 
   // Limits of an SM of compute capability 8.0 (CUDA programming guide).
   private static final int REGISTERS = 65536;
@@ -99,7 +99,9 @@ final class VirtualGpuWitness implements Witness {
               .map(e -> new Evidence.Counters(e.getKey(), e.getValue()))
               .toList());
     } catch (JsonException e) {
-      throw new BackendException("the virtual GPU's report cannot be read: " + e.getMessage(), e);
+      // Not a refusal: kernels that nobody watched must not look skipped.
+      throw new IllegalStateException(
+          "the virtual GPU's report cannot be read: " + e.getMessage(), e);
     }
   }
 
