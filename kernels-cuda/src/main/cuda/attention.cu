@@ -3,6 +3,12 @@
 #include "flash.cuh"
 #include "rope.cuh"
 
+// The code of y = x / scale: to the nearest, halves upwards, as KvCodec.quantise defines it.
+__device__ inline int8_t code(float y) {
+  float nearest = rintf(y);  // halves to even
+  return (int8_t)(y - nearest == 0.5f ? nearest + 1.0f : nearest);
+}
+
 // One warp stores the elements x(0) … x(dim − 1) of a slot.
 template <int FORMAT, typename X>
 __device__ inline void store(uint8_t* data, float* scales, size_t slot, int dim, X x) {
@@ -16,8 +22,7 @@ __device__ inline void store(uint8_t* data, float* scales, size_t slot, int dim,
     top = warpMax(top);
     float scale = top / 127.0f;
     for (int i = threadIdx.x; i < dim; i += 32) {
-      ((int8_t*)data)[slot * dim + i] =
-          scale > 0 ? (int8_t)__float2int_rn(x(i) / scale) : (int8_t)0;
+      ((int8_t*)data)[slot * dim + i] = scale > 0 ? code(x(i) / scale) : (int8_t)0;
     }
     if (threadIdx.x == 0) scales[slot] = scale;
   }

@@ -8,6 +8,12 @@ package org.gatun.graph.spec;
  * @param scaled share of its row's root mean square
  */
 public record Tolerance(double relative, double scaled) {
+  /**
+   * Elements from which on a row's root mean square tells the size of its sums. Of fewer, one that
+   * cancels may be all there is: then the whole output's is taken.
+   */
+  public static final int TELLING = 5;
+
   /** Results must be equal (ids, copies). */
   public static final Tolerance EXACT = new Tolerance(0, 0);
 
