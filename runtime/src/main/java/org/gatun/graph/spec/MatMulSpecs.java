@@ -23,6 +23,9 @@ final class MatMulSpecs {
       for (int in : q.full() ? inner : new int[] {inner[1]}) {
         for (int out : q.full() ? new int[] {1, 5, 16, 48, 130} : new int[] {5, 48}) {
           for (int rows : q.full() ? new int[] {1, 2, 3, 4, 8, 17, 64} : new int[] {1, 3, 17}) {
+            if (t.isQuantized() && rows * out < Tolerance.TELLING) {
+              continue; // rounded activations are judged by a scale that so few sums do not tell
+            }
             CaseBuilder c =
                 new CaseBuilder("matmul/" + t + "/" + rows + "x" + in + "x" + out, q.seed());
             c.op(MatMul.PLAIN, c.input("x", in), c.weight("w", t, out, in));
