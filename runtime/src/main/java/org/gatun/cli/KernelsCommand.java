@@ -119,6 +119,24 @@ final class KernelsCommand implements Runnable {
     @Option(names = "--rows", hidden = true, description = "Where a lane's process puts its rows.")
     private @Nullable Path rows;
 
+    /** An op or case that does not exist would run nothing and pass. */
+    private static void checkNames(SuiteOptions o) {
+      List<String> ops = OpSpecs.all().stream().map(OpSpec::name).toList();
+      String op = o.op();
+      if (op != null && ops.stream().noneMatch(n -> n.contains(op))) {
+        throw new UsageException("no op '" + op + "'; there are " + String.join(", ", ops));
+      }
+      String id = o.caseId();
+      CaseRequest all = new CaseRequest(true, o.seed(), o.formats());
+      if (id != null
+          && OpSpecs.all().stream()
+              .flatMap(s -> s.cases(all).stream())
+              .noneMatch(c -> c.id().equals(id))) {
+        throw new UsageException(
+            "no case '" + id + "' in these formats; `gatun kernels list --tier full` names all");
+      }
+    }
+
     @Override
     public Integer call() throws IOException, InterruptedException {
       SuiteOptions options =
@@ -128,6 +146,9 @@ final class KernelsCommand implements Runnable {
               caseId,
               tier == Tier.FULL,
               seed);
+      if (kernels == null && child == null) {
+        checkNames(options);
+      }
       List<Lane> all =
           kernels == null
               ? Lanes.all()

@@ -110,6 +110,8 @@ class CommandLineTest {
         "run -p x -t 100000 | --threads is 100000",
         "run -f /no/such/file | cannot read",
         "bench -r 0 | at least 1",
+        "kernels test --op nosuch | no op 'nosuch'; there are add, ",
+        "kernels test --case add/nosuch | no case 'add/nosuch'",
         "frobnicate | frobnicate",
         "perplexity | --file"
       })

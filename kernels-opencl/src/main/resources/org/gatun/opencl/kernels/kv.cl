@@ -62,8 +62,11 @@ inline float kv_scale(const global float *x, int dim, local float *scratch) {
   return most / 127;
 }
 
+// To the nearest, halves upwards. Adding a half before the floor would take the number just below one half up, too.
 inline char kv_code(float x, float scale) {
-  return scale == 0 ? 0 : convert_char_sat(floor(x / scale + 0.5f));
+  float v = scale == 0 ? 0 : x / scale;
+  float below = floor(v);
+  return convert_char_sat(v - below >= 0.5f ? below + 1 : below);
 }
 
 // Work-groups: (heads, rows).
