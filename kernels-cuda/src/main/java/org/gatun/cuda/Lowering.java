@@ -20,6 +20,7 @@ import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.AllGather;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
@@ -143,7 +144,8 @@ final class Lowering {
       case Attention a -> attention.attend(n, a);
       case Sample s -> sample(n);
       case AllReduce a -> collectives.allReduce(n, this);
-      case AllGather a -> collectives.allGather(n, a, this);
+      case AllGather a -> allGather(n, a);
+      case Candidates c -> candidates(n, c);
     };
   }
 
@@ -244,10 +246,41 @@ final class Lowering {
   }
 
   private Work.Body sample(Node n) {
+    Work.Body whole = draw(n, "sample", 0);
+    if (n.in().size() == 1) {
+      return whole;
+    }
+    Work.Body pairs = draw(n, "sample_pairs", 1);
+    return s -> (s.wholeLogits() ? whole : pairs).launch(s);
+  }
+
+  private Work.Body draw(Node n, String kernel, int operand) {
+    Value from = n.in().get(operand);
+    int count = from.cols() / (operand + 1);
+    MemorySegment p = args().p(at(from)).p(at(n.out().getFirst())).i(count).pointers();
+    MemorySegment f = kernels.function("sample", kernel);
+    return s -> launch(f, s.rows(from.rows()), 1, 1, SAMPLE_THREADS, 0, p, n);
+  }
+
+  private Work.Body candidates(Node n, Candidates op) {
     Value logits = n.in().getFirst();
-    MemorySegment p = args().p(at(logits)).p(at(n.out().getFirst())).i(logits.cols()).pointers();
-    MemorySegment f = kernels.function("sample", "sample");
+    MemorySegment p =
+        args()
+            .p(at(logits))
+            .p(at(n.out().getFirst()))
+            .i(logits.cols(), op.count(), op.first())
+            .pointers();
+    MemorySegment f = kernels.function("sample", "candidates");
     return s -> launch(f, s.rows(logits.rows()), 1, 1, SAMPLE_THREADS, 0, p, n);
+  }
+
+  private Work.Body allGather(Node n, AllGather op) {
+    Work.Body gather = collectives.allGather(n, op, this);
+    return s -> {
+      if (!op.onDemand() || s.wholeLogits()) {
+        gather.launch(s);
+      }
+    };
   }
 
   /** Copies a value's rows; nothing to do where the plan gave both one place. */

@@ -12,8 +12,9 @@ import org.gatun.graph.StepLimits;
  * @param rows tokens, rounded up
  * @param logitRows rows of logits, rounded up
  * @param pages pages of the longest sequence, rounded up
+ * @param wholeLogits whether ranks gather their logits ({@link Step#wholeLogits})
  */
-record Shape(int rows, int logitRows, int pages) {
+record Shape(int rows, int logitRows, int pages, boolean wholeLogits) {
   static Shape of(Step step, StepLimits limits) {
     int longest = 1;
     for (int s = 0; s < step.sequences(); s++) {
@@ -22,7 +23,8 @@ record Shape(int rows, int logitRows, int pages) {
     return new Shape(
         up(step.rows(), limits.rows()),
         up(step.logitRows(), limits.logitRows()),
-        up(Math.ceilDiv(longest, KvStore.PAGE_SLOTS), Integer.MAX_VALUE));
+        up(Math.ceilDiv(longest, KvStore.PAGE_SLOTS), Integer.MAX_VALUE),
+        step.wholeLogits());
   }
 
   int rows(Dim dim) {

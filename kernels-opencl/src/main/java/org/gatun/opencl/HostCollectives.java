@@ -43,7 +43,7 @@ final class HostCollectives {
   void run(Node n, Step step) {
     if (n.op() instanceof AllReduce) {
       allReduce(n.out().getFirst(), step);
-    } else if (n.op() instanceof AllGather) {
+    } else if (n.op() instanceof AllGather g && g.isDue(step)) {
       allGather(n.in().getFirst(), n.out().getFirst(), step);
     }
   }

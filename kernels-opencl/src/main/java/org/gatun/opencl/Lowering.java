@@ -16,6 +16,7 @@ import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.AllGather;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
@@ -89,6 +90,7 @@ final class Lowering {
       case KvAppend op -> kvAppend(op, n);
       case Attention op -> new AttentionLowering(this, tiles, limits, at).lower(op, n);
       case Sample op -> sample(n);
+      case Candidates op -> candidates(n, op);
       case AllReduce op -> flat("copy", n.out().getFirst(), k -> k.arg(in(n, 0)));
       case AllGather op when op.ranks() == 1 ->
           flat("copy", n.out().getFirst(), k -> k.arg(in(n, 0)));
@@ -521,14 +523,41 @@ final class Lowering {
   }
 
   private List<Launch> sample(Node n) {
+    Launch whole = draw(n, 0, "", (s, g) -> g[0] = s.logitRows());
+    if (n.in().size() == 1) {
+      return List.of(whole);
+    }
+    return List.of(
+        draw(n, 0, "", (s, g) -> g[0] = s.wholeLogits() ? s.logitRows() : 0),
+        draw(n, 1, " -DPAIRS", (s, g) -> g[0] = s.wholeLogits() ? 0 : s.logitRows()));
+  }
+
+  private Launch draw(Node n, int operand, String option, Launch.Grid grid) {
     int local = tiles.gpu() ? 64 : 1;
-    int vocabulary = n.in().getFirst().cols();
+    int count = n.in().get(operand).cols() / (operand + 1);
     Supplier<ClKernel> make =
         () ->
-            stepArgs(kernel(List.of("sample.cl"), "-DLOCAL=" + local, "sample").local(local, 1, 1))
+            stepArgs(
+                    kernel(List.of("sample.cl"), "-DLOCAL=" + local + option, "sample")
+                        .local(local, 1, 1))
+                .arg(in(n, operand))
+                .arg(out(n, 0))
+                .arg(count);
+    return new Launch(make, grid);
+  }
+
+  private List<Launch> candidates(Node n, Candidates op) {
+    int local = tiles.gpu() ? 64 : 1;
+    Supplier<ClKernel> make =
+        () ->
+            kernel(List.of("sample.cl", "candidates.cl"), "-DLOCAL=" + local, "candidates")
+                .local(local, 1, 1)
+                .at(0)
                 .arg(in(n, 0))
                 .arg(out(n, 0))
-                .arg(vocabulary);
+                .arg(n.in().getFirst().cols())
+                .arg(op.count())
+                .arg(op.first());
     return List.of(new Launch(make, (s, g) -> g[0] = s.logitRows()));
   }
 }

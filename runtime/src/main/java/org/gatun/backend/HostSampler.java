@@ -3,6 +3,7 @@ package org.gatun.backend;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.gatun.graph.Step;
 
 /**
  * Draws a token as {@link org.gatun.graph.op.Sample} defines it, without sorting the whole
@@ -18,6 +19,19 @@ public final class HostSampler {
 
   private long[] keys = new long[1024];
 
+  /** Draws the token of logit row {@code l} of a step from {@code count} F32 logits. */
+  public int pick(MemorySegment logits, long offset, int count, Step step, int l) {
+    return pick(
+        logits,
+        offset,
+        count,
+        step.logitFloat(Step.TEMPERATURE, l),
+        step.logit(Step.TOP_K, l),
+        step.logitFloat(Step.TOP_P, l),
+        step.logitFloat(Step.MIN_P, l),
+        step.logitFloat(Step.UNIFORM, l));
+  }
+
   /** Draws from {@code count} F32 logits at {@code offset} bytes. */
   public int pick(
       MemorySegment logits,
@@ -28,10 +42,42 @@ public final class HostSampler {
       float topP,
       float minP,
       float uniform) {
+    return pick(logits, offset, 4, count, temperature, topK, topP, minP, uniform);
+  }
+
+  /**
+   * Draws the token of logit row {@code l} of a step from {@code count} pairs of (value, id), as
+   * {@link org.gatun.graph.op.Candidates} of all ranks give them.
+   */
+  public int pickPair(MemorySegment pairs, long offset, int count, Step step, int l) {
+    int at =
+        pick(
+            pairs,
+            offset,
+            8,
+            count,
+            step.logitFloat(Step.TEMPERATURE, l),
+            step.logit(Step.TOP_K, l),
+            step.logitFloat(Step.TOP_P, l),
+            step.logitFloat(Step.MIN_P, l),
+            step.logitFloat(Step.UNIFORM, l));
+    return (int) pairs.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 8L * at + 4);
+  }
+
+  private int pick(
+      MemorySegment logits,
+      long offset,
+      long stride,
+      int count,
+      float temperature,
+      int topK,
+      float topP,
+      float minP,
+      float uniform) {
     int best = 0;
     float max = Float.NEGATIVE_INFINITY;
     for (int i = 0; i < count; i++) {
-      float x = logits.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 4L * i);
+      float x = logits.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + stride * i);
       if (x > max) {
         max = x;
         best = i;
@@ -40,7 +86,7 @@ public final class HostSampler {
     if (temperature <= 0 || topK == 1) {
       return best;
     }
-    int n = candidates(logits, offset, count, max - (float) (NEGLIGIBLE * temperature));
+    int n = candidates(logits, offset, stride, count, max - (float) (NEGLIGIBLE * temperature));
     Arrays.sort(keys, 0, n);
     int keep = topK > 0 ? Math.min(topK, n) : n;
     double sum = 0;
@@ -74,25 +120,22 @@ public final class HostSampler {
   }
 
   /** Collects keys that sort by falling logit, then by rising id. */
-  private int candidates(MemorySegment logits, long offset, int count, float floor) {
+  private int candidates(
+      MemorySegment logits, long offset, long stride, int count, float floor) {
     int n = 0;
     for (int i = 0; i < count; i++) {
-      float x = logits.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 4L * i);
+      float x = logits.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + stride * i);
       if (x >= floor) {
         if (n == keys.length) {
           keys = Arrays.copyOf(keys, n * 2);
         }
-        int bits = Float.floatToRawIntBits(x);
-        int ascending = bits ^ (bits >> 31 & 0x7fffffff);
-        keys[n++] = ((long) ~ascending << 32) | i;
+        keys[n++] = LogitKey.of(x, i);
       }
     }
     return n;
   }
 
   private double mass(int i, float max, float temperature) {
-    int descending = ~(int) (keys[i] >> 32);
-    float x = Float.intBitsToFloat(descending ^ (descending >> 31 & 0x7fffffff));
-    return Math.exp((x - max) / (double) temperature);
+    return Math.exp((LogitKey.logit(keys[i]) - max) / (double) temperature);
   }
 }

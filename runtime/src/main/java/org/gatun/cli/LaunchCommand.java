@@ -7,6 +7,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gatun.backend.Progress;
+import org.gatun.graph.Graph;
+import org.gatun.graph.Sampling;
+import org.gatun.graph.pass.DrawTokens;
 import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
@@ -154,9 +157,10 @@ final class LaunchCommand implements Callable<Integer> {
     Path file = ModelPaths.resolve(modelArgument(), Progress.NONE);
     Launcher.Plan launch = plan(command);
     try (Model model = Model.open(file)) {
+      Graph whole = DrawTokens.apply(model.graph());
       out.printf("model   %s, %.1f MiB of weights%n", file.getFileName(), mib(model.bytes()));
       for (int r = 0; r < ranks; r++) {
-        ShardedGraph part = TensorParallel.shard(model.graph(), r, ranks);
+        ShardedGraph part = TensorParallel.shard(whole, r, ranks);
         int local = r - launch.firstRank();
         boolean here = local >= 0 && local < launch.ranks();
         out.printf(
@@ -168,7 +172,7 @@ final class LaunchCommand implements Callable<Integer> {
                 : "default device",
             here && !launch.cores(local).isEmpty() ? launch.cores(local) : "not pinned");
       }
-      ShardedGraph first = TensorParallel.shard(model.graph(), 0, ranks);
+      ShardedGraph first = TensorParallel.shard(whole, 0, ranks);
       out.printf(
           "collectives per step: %d all-reduce, %d all-gather%n",
           first.allReduces(), first.allGathers());
@@ -180,6 +184,11 @@ final class LaunchCommand implements Callable<Integer> {
             bytes / 1024.0,
             SharedMemoryCost.DEFAULT.choose(bytes, ranks),
             mib(first.collectiveBytes(tokens, 1)));
+      }
+      if (first.wholeLogitsBytes(1) > 0) {
+        out.printf(
+            "%.1f KiB more where whole logits are wanted (top-k 0 or over %d, perplexity)%n",
+            first.wholeLogitsBytes(1) / 1024.0, Sampling.CANDIDATES);
       }
     }
   }

@@ -15,11 +15,8 @@ import org.gatun.backend.Backends;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
 import org.gatun.graph.Graph;
-import org.gatun.graph.Node;
 import org.gatun.graph.StepLimits;
-import org.gatun.graph.Value;
-import org.gatun.graph.op.Op;
-import org.gatun.graph.op.Sample;
+import org.gatun.graph.pass.DrawTokens;
 import org.gatun.graph.pass.Passes;
 import org.gatun.graph.pass.PlanAttention;
 import org.gatun.graph.shard.ShardedGraph;
@@ -181,11 +178,12 @@ public final class Engine implements AutoCloseable {
                       options,
                       limits,
                       g));
-      return new Engine(model, all, all, new StepLoop(all, limits, model), context, null);
+      StepLoop loop = new StepLoop(all, limits, model, all.candidates());
+      return new Engine(model, all, all, loop, context, null);
     }
     BackendOptions device = new BackendOptions(options.device(), options.threads());
     ThreadRanks.Rank only = openRank(p, device, model, options, limits, group);
-    StepLoop loop = new StepLoop(only.program(), limits, model);
+    StepLoop loop = new StepLoop(only.program(), limits, model, only.candidates());
     return new Engine(model, only.backend(), only.program(), loop, context, group);
   }
 
@@ -197,12 +195,12 @@ public final class Engine implements AutoCloseable {
       EngineOptions options,
       StepLimits limits,
       @Nullable Communicator group) {
+    Graph whole = DrawTokens.apply(model.graph());
     ShardedGraph part =
         group == null
-            ? TensorParallel.shard(model.graph(), 0, 1)
-            : TensorParallel.shard(model.graph(), group.rank(), group.worldSize());
-    Graph graph =
-        PlanAttention.apply(withSampling(Passes.optimize(part.graph())), options.attention());
+            ? TensorParallel.shard(whole, 0, 1)
+            : TensorParallel.shard(whole, group.rank(), group.worldSize());
+    Graph graph = PlanAttention.apply(Passes.optimize(part.graph()), options.attention());
     MemoryCheck.require(model, graph, limits, options);
     CompileOptions compile =
         new CompileOptions(
@@ -218,8 +216,8 @@ public final class Engine implements AutoCloseable {
             group);
     Backend backend = p.open(device);
     try {
-      return new ThreadRanks.Rank(
-          backend, backend.compile(graph, part.weights(model.weights()), compile));
+      Program program = backend.compile(graph, part.weights(model.weights()), compile);
+      return new ThreadRanks.Rank(backend, program, part.candidates());
     } catch (RuntimeException | Error e) {
       backend.close();
       throw e;
@@ -231,21 +229,6 @@ public final class Engine implements AutoCloseable {
       return List.of(Backends.named(options.backend()));
     }
     return Backends.auto();
-  }
-
-  /** The graph with a token drawn from each row of logits on the device. */
-  static Graph withSampling(Graph g) {
-    Value logits = g.output("logits");
-    Op op = new Sample();
-    Op.Result r = op.infer(List.of(logits)).getFirst();
-    int id =
-        1 + g.nodes().stream().flatMap(n -> n.out().stream()).mapToInt(Value::id).max().orElse(0);
-    Value ids = new Value(id, "ids", Value.Kind.ACTIVATION, r.dtype(), r.rows(), r.cols());
-    List<Node> nodes = new java.util.ArrayList<>(g.nodes());
-    nodes.add(new Node(nodes.size(), "sample", op, List.of(logits), List.of(ids)));
-    Map<String, Value> outputs = new java.util.LinkedHashMap<>(g.outputs());
-    outputs.put("ids", ids);
-    return new Graph(g.name(), nodes, g.inputs(), outputs, g.kv());
   }
 
   /** A new, empty session. */

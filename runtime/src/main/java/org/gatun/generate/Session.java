@@ -1,7 +1,6 @@
 package org.gatun.generate;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -23,8 +22,6 @@ import org.jspecify.annotations.Nullable;
  * time. A new prompt that begins with what the session already holds reads only the rest.
  */
 public final class Session implements AutoCloseable {
-  private static final int PENALTY_WINDOW = 64;
-
   private final Engine engine;
   private final KvSequence kv;
   private final int[] prefix;
@@ -289,25 +286,9 @@ public final class Session implements AutoCloseable {
     return engine.loop().feed(kv, feed, s, false, r.repeatPenalty() == 1 ? null : penalty(r, s));
   }
 
-  /** Samples on the host from logits whose recent tokens were made less likely. */
-  private StepLoop.@Nullable LogitsReader penalty(Request r, Sampling s) {
-    int[] recent = Arrays.copyOfRange(tokens, Math.max(0, count - PENALTY_WINDOW), count);
-    int[] distinct = Arrays.stream(recent).distinct().toArray();
-    return (index, logits) -> {
-      float[] copy = logits.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
-      for (int id : distinct) {
-        copy[id] = copy[id] > 0 ? copy[id] / r.repeatPenalty() : copy[id] * r.repeatPenalty();
-      }
-      return sampler.pick(
-          MemorySegment.ofArray(copy),
-          0,
-          copy.length,
-          s.temperature(),
-          s.topK(),
-          s.topP(),
-          s.minP(),
-          s.uniform());
-    };
+  private StepLoop.LogitsReader penalty(Request r, Sampling s) {
+    int[] recent = Arrays.copyOfRange(tokens, Math.max(0, count - RepeatPenalty.WINDOW), count);
+    return new RepeatPenalty(sampler, recent, r.repeatPenalty(), s);
   }
 
   /**

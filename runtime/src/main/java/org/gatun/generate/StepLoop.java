@@ -14,6 +14,7 @@ import org.gatun.graph.Mask;
 import org.gatun.graph.Sampling;
 import org.gatun.graph.Step;
 import org.gatun.graph.StepLimits;
+import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.model.Model;
 import org.jspecify.annotations.Nullable;
 
@@ -55,11 +56,22 @@ final class StepLoop implements AutoCloseable {
      * @return a token id that replaces the sampled one, or −1
      */
     int read(int index, MemorySegment logits);
+
+    /** Whether {@link #readPairs} does as well: ranks then need not gather whole logits. */
+    default boolean takesPairs() {
+      return false;
+    }
+
+    /** As {@link #read}, from the candidates of all ranks: (value, id) pairs of F32. */
+    default int readPairs(int index, MemorySegment pairs) {
+      throw new UnsupportedOperationException("this reader wants whole logits");
+    }
   }
 
   private final Program program;
   private final Model model;
   private final int vocabulary;
+  private final int candidates;
   private final StepLimits limits;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition work = lock.newCondition();
@@ -68,7 +80,13 @@ final class StepLoop implements AutoCloseable {
   private final Thread thread;
   private boolean closed;
 
-  StepLoop(Program program, StepLimits limits, Model model) {
+  /**
+   * Starts the thread.
+   *
+   * @param candidates pairs per row of the program's output of that name; 0 if it has none
+   */
+  StepLoop(Program program, StepLimits limits, Model model, int candidates) {
+    this.candidates = candidates;
     this.program = program;
     this.limits = limits;
     this.model = model;
@@ -236,6 +254,9 @@ final class StepLoop implements AutoCloseable {
   }
 
   private void add(Step step, Feed f, int count) {
+    if (f.reader != null && !readsPairs(f.reader)) {
+      step.wantWholeLogits();
+    }
     int next = f.sequence.nextPosition();
     int s = step.begin(f.sequence, count, Mask.CAUSAL);
     for (int i = 0; i < count; i++) {
@@ -247,9 +268,14 @@ final class StepLoop implements AutoCloseable {
     }
   }
 
+  private boolean readsPairs(LogitsReader reader) {
+    return candidates > 0 && reader.takesPairs();
+  }
+
   private void deliver(Step step, List<Feed> inStep, int[] counts) {
     @Nullable MemorySegment ids = step.logitRows() > 0 ? program.output("ids") : null;
     @Nullable MemorySegment logits = null;
+    @Nullable MemorySegment pairs = null;
     int row = 0;
     for (int i = 0; i < inStep.size(); i++) {
       Feed f = inStep.get(i);
@@ -259,7 +285,13 @@ final class StepLoop implements AutoCloseable {
           continue;
         }
         int chosen = -1;
-        if (f.reader != null) {
+        if (f.reader != null && readsPairs(f.reader)) {
+          if (pairs == null) {
+            pairs = program.output(ShardedGraph.CANDIDATES);
+          }
+          long bytes = 8L * candidates;
+          chosen = f.reader.readPairs(f.fed + j, pairs.asSlice(row * bytes, bytes));
+        } else if (f.reader != null) {
           if (logits == null) {
             logits = program.output("logits");
           }

@@ -31,8 +31,12 @@ final class ThreadRanks implements Program, Backend {
     Rank open(Communicator group);
   }
 
-  /** An opened rank; closing it closes the program first. */
-  record Rank(Backend backend, Program program) {}
+  /**
+   * An opened rank; closing it closes the program first.
+   *
+   * @param candidates {@link org.gatun.graph.shard.ShardedGraph#candidates}
+   */
+  record Rank(Backend backend, Program program, int candidates) {}
 
   private final List<Communicator> groups = new ArrayList<>();
   private final List<Rank> ranks = new ArrayList<>();
@@ -143,6 +147,11 @@ final class ThreadRanks implements Program, Backend {
             throw e;
           }
         });
+  }
+
+  /** The same on all ranks. */
+  int candidates() {
+    return ranks.getFirst().candidates();
   }
 
   @Override

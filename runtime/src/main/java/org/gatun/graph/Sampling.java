@@ -14,4 +14,12 @@ package org.gatun.graph;
 public record Sampling(float temperature, int topK, float topP, float minP, float uniform) {
   /** The most likely token. */
   public static final Sampling GREEDY = new Sampling(0, 0, 1, 0, 0);
+
+  /** Most candidates that each of several ranks offers; a larger top-k takes whole logits. */
+  public static final int CANDIDATES = 128;
+
+  /** Whether the token is one of the {@link #CANDIDATES} most likely, whatever the logits are. */
+  public boolean isFromCandidates() {
+    return temperature <= 0 || topK > 0 && topK <= CANDIDATES;
+  }
 }

@@ -15,7 +15,8 @@ import org.gatun.attention.KvStore;
  * work replays with a new descriptor:
  *
  * <pre>
- *   header      16                rows, sequences, logit rows, longest KV, pages, mask words, slot positions, ints used
+ *   header      16                rows, sequences, logit rows, longest KV, pages, mask words, slot positions, ints used,
+ *                             whether whole logits are wanted
  *   per row     6 × limits.rows        TOKEN  SEQUENCE  POSITION  SLOT  ADAPTER  LOGIT (index or −1)
  *   per logit   6 × limits.logitRows   ROW  TEMPERATURE*  TOP_K  TOP_P*  MIN_P*  UNIFORM*      (* float bits)
  *   per seq    11 × limits.sequences   ROW_START  ROW_COUNT  KV_LENGTH (after the step)  TABLE  MASK  MASK_OFFSET  POSITIONS
@@ -36,6 +37,7 @@ public final class Step implements AutoCloseable {
       LOGIT_ROWS = 2,
       MAX_KV = 3,
       USED = 7,
+      WHOLE_LOGITS = 8,
       HEADER = 16;
 
   /** Fields of a row, each an array of {@code limits.rows} ints. */
@@ -206,7 +208,23 @@ public final class Step implements AutoCloseable {
     putLogit(MIN_P, l, Float.floatToRawIntBits(how.minP()));
     putLogit(UNIFORM, l, Float.floatToRawIntBits(how.uniform()));
     put(LOGIT_ROWS, logitRows);
+    if (!how.isFromCandidates()) {
+      wantWholeLogits();
+    }
     return l;
+  }
+
+  /**
+   * Asks for output {@code logits} whole. Ranks that share a vocabulary gather it only then; one
+   * rank alone always has it. Rows whose {@link Sampling} needs it ask by themselves.
+   */
+  public void wantWholeLogits() {
+    put(WHOLE_LOGITS, 1);
+  }
+
+  /** Whether whole logits were asked for. */
+  public boolean wholeLogits() {
+    return get(WHOLE_LOGITS) != 0;
   }
 
   /**

@@ -17,6 +17,7 @@ import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.AllGather;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
@@ -97,7 +98,9 @@ final class Lowering {
       case GatedMatMul op -> List.of(gatedMatMul(op, n));
       case KvAppend op -> List.of(append(op, n));
       case Attention op -> attention(op, n);
-      case Sample op -> List.of(choice(n));
+      case Sample op when n.in().size() == 1 -> List.of(choice(n));
+      case Sample op -> throw refuse(n, "draws from candidates of ranks");
+      case Candidates op -> throw refuse(n, "candidates of ranks");
       case AllReduce op when alone() -> List.of(elementwise(n, Elementwise.COPY));
       case AllGather op when op.ranks() == 1 -> List.of(elementwise(n, Elementwise.COPY));
       case AllReduce op -> throw refuse(n, "sums over ranks");

@@ -3,7 +3,15 @@
 // Tokens are ordered by falling logit, then rising id. Every filter keeps a prefix of that order: the
 // ids whose key is above `key`, and the first `ties` ids whose key equals it. A prefix that reaches a
 // count or a mass is found by a radix search over the keys, four bits at a time from the top.
+// With PAIRS a row holds n pairs of (value, id) by rising id, the candidates of several ranks.
 #define BINS 16
+#ifdef PAIRS
+#define AT(x, i) (x)[2 * (i)]
+#define ID(x, i) ((int)(x)[2 * (i) + 1])
+#else
+#define AT(x, i) (x)[i]
+#define ID(x, i) (i)
+#endif
 #if LOCAL == 1
 #define SYNC()
 #else
@@ -59,11 +67,11 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
       mine[b] = 0;
     }
     for (int i = from; i < to; i++) {
-      uint k = order(x[i]);
+      uint k = order(AT(x, i));
       if (k >= limit.key && (shift == 28 || k >> (shift + 4) == prefix)) {
         // Ties at the limit count only as far as the limit lets them: added once, below.
         if (k > limit.key) {
-          mine[k >> shift & 15u] += weight(x[i], top, inverseT, mass);
+          mine[k >> shift & 15u] += weight(AT(x, i), top, inverseT, mass);
         }
       }
     }
@@ -109,8 +117,8 @@ inline float total(const global float *x, int n, Prefix p, float top, float inve
   int to = min(n, (id + 1) * each);
   float s = 0;
   for (int i = id * each; i < to; i++) {
-    if (order(x[i]) > p.key) {
-      s += weight(x[i], top, inverseT, true);
+    if (order(AT(x, i)) > p.key) {
+      s += weight(AT(x, i), top, inverseT, true);
     }
   }
   SYNC(); // earlier sums are read
@@ -128,7 +136,7 @@ inline int equals(const global float *x, int n, uint key, local float *bins) {
   int to = min(n, (id + 1) * each);
   int s = 0;
   for (int i = id * each; i < to; i++) {
-    s += order(x[i]) == key;
+    s += order(AT(x, i)) == key;
   }
   SYNC(); // earlier sums are read
   for (int b = 0; b < BINS; b++) {
@@ -141,14 +149,19 @@ inline int equals(const global float *x, int n, uint key, local float *bins) {
 // The largest logit of the row.
 inline float maximum(const global float *x, int n, local float *bins) {
   int id = get_local_id(0);
+#ifdef PAIRS
+  int whole = 0;
+  float r = -INFINITY;
+#else
   float16 m = -INFINITY;
   int whole = n / 16;
   for (int i = id; i < whole; i += LOCAL) {
     m = fmax(m, vload16(i, x));
   }
   float r = max16(m);
+#endif
   for (int i = whole * 16 + id; i < n; i += LOCAL) {
-    r = fmax(r, x[i]);
+    r = fmax(r, AT(x, i));
   }
   bins[id * BINS] = r;
   SYNC(); // every work-item's maximum is in
@@ -167,7 +180,7 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
   int to = min(n, from + each);
   int mine = 0;
   for (int i = from; i < to; i++) {
-    mine += order(x[i]) == key;
+    mine += order(AT(x, i)) == key;
   }
   SYNC(); // earlier bins are read
   bins[id * BINS] = mine;
@@ -181,7 +194,7 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
   }
   int i = from - 1;
   for (int left = count - before; left >= 0;) {
-    left -= order(x[++i]) == key;
+    left -= order(AT(x, ++i)) == key;
   }
   return i;
 }
@@ -189,7 +202,7 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
 kernel void sample(const global int *step, int4 lim, const global float *logits, global int *ids, int n) {
   local float bins[LOCAL * BINS];
   int row = get_group_id(0);
-  const global float *x = logits + (long)row * n;
+  const global float *x = &AT(logits, (long)row * n);
   float temperature = as_float(LOGIT_FIELD(step, lim, LOGIT_TEMPERATURE, row));
   float top = maximum(x, n, bins);
   Prefix pick = {order(top), 1};
@@ -220,6 +233,6 @@ kernel void sample(const global int *step, int4 lim, const global float *logits,
   }
   int id = nth(x, n, pick.key, pick.ties - 1, bins);
   if (id >= 0) {
-    ids[row] = id;
+    ids[row] = ID(x, id);
   }
 }

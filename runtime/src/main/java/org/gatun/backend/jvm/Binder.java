@@ -9,17 +9,18 @@ import java.util.Map;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
+import org.gatun.backend.HostCandidates;
 import org.gatun.backend.HostSampler;
 import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.Node;
-import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Add;
 import org.gatun.graph.op.AddRmsNorm;
 import org.gatun.graph.op.AllGather;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedAct;
 import org.gatun.graph.op.GatedMatMul;
@@ -114,12 +115,13 @@ final class Binder {
         yield RowOps.addNorm(
             shape, in(n, 0), in(n, 1), vector(n.in().get(2)), own, op.eps(), out(n, 0), out(n, 1));
       }
-      case AllGather op -> allGather(n, op.ranks());
+      case AllGather op -> allGather(n, op);
       case AllReduce op -> allReduce(n);
       case GatherColumns op ->
           RowOps.gatherColumns(
               shape, in(n, 0), vector(n.in().get(1)), n.out().getFirst().cols(), out(n, 0));
       case Attention op -> attention(n, op);
+      case Candidates op -> candidates(op, first.cols(), in(n, 0), out(n, 0));
       case Embed op -> {
         PackedWeight table = weight(first);
         yield RowOps.embed(
@@ -149,7 +151,7 @@ final class Binder {
           RowOps.norm(
               shape, in(n, 0), vector(n.in().get(1)), n.in().get(1).cols(), op.eps(), out(n, 0));
       case Rope op -> RowOps.rope(shape, op, table(n, op), in(n, 0), out(n, 0));
-      case Sample op -> sample(first.cols(), in(n, 0), out(n, 0));
+      case Sample op -> sample(n);
     };
   }
 
@@ -191,21 +193,32 @@ final class Binder {
                 op, factors == null ? null : row(factors), options.limits().rows(), arena));
   }
 
-  private static Exec sample(int cols, long logits, long ids) {
+  private Exec sample(Node n) {
     HostSampler sampler = new HostSampler();
+    int cols = n.in().getFirst().cols();
+    long logits = in(n, 0);
+    boolean split = n.in().size() > 1;
+    int count = split ? n.in().get(1).cols() / 2 : 0;
+    long pairs = split ? in(n, 1) : 0;
+    long ids = out(n, 0);
     return step -> {
+      boolean whole = !split || step.wholeLogits();
       for (int l = 0; l < step.logitRows(); l++) {
         int id =
-            sampler.pick(
-                Lanes.ALL,
-                logits + 4L * l * cols,
-                cols,
-                step.logitFloat(Step.TEMPERATURE, l),
-                step.logit(Step.TOP_K, l),
-                step.logitFloat(Step.TOP_P, l),
-                step.logitFloat(Step.MIN_P, l),
-                step.logitFloat(Step.UNIFORM, l));
+            whole
+                ? sampler.pick(Lanes.ALL, logits + 4L * l * cols, cols, step, l)
+                : sampler.pickPair(Lanes.ALL, pairs + 8L * l * count, count, step, l);
         Lanes.ALL.set(Lanes.I32, ids + 4L * l, id);
+      }
+    };
+  }
+
+  private static Exec candidates(Candidates op, int cols, long logits, long pairs) {
+    HostCandidates host = new HostCandidates(op);
+    return step -> {
+      for (int l = 0; l < step.logitRows(); l++) {
+        long row = 8L * l * op.count();
+        host.choose(Lanes.ALL, logits + 4L * l * cols, cols, Lanes.ALL, pairs + row);
       }
     };
   }
@@ -226,7 +239,8 @@ final class Binder {
     };
   }
 
-  private Exec allGather(Node n, int ranks) {
+  private Exec allGather(Node n, AllGather op) {
+    int ranks = op.ranks();
     Value x = n.in().getFirst();
     long from = in(n, 0);
     long to = out(n, 0);
@@ -234,7 +248,7 @@ final class Binder {
     MemorySegment all =
         group == null ? MemorySegment.NULL : arena.allocate(4L * ranks * maxRows(x) * x.cols(), 64);
     return step -> {
-      long rows = x.rows().at(step.rows(), step.logitRows());
+      long rows = op.isDue(step) ? x.rows().at(step.rows(), step.logitRows()) : 0;
       long width = 4L * x.cols();
       if (group != null && rows > 0) {
         MemorySegment out = Lanes.ALL.asSlice(to, rows * width * ranks);

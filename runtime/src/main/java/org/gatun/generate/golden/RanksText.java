@@ -36,7 +36,11 @@ public final class RanksText {
 
   /** Ids after a prompt that takes more than one step. */
   public static List<Integer> greedy(String backend, Path model, int ranks, int tokens) {
-    Request request = new Request(tokens, 0, 0, 1, 0, 1, 0, List.of(), true);
+    return ids(backend, model, ranks, new Request(tokens, 0, 0, 1, 0, 1, 0, List.of(), true));
+  }
+
+  /** The same, drawn as the request says. */
+  public static List<Integer> ids(String backend, Path model, int ranks, Request request) {
     EngineOptions options =
         EngineOptions.of(model)
             .withBackend(backend, "", 1)

@@ -1,6 +1,7 @@
 package org.gatun.graph.op;
 
 import java.util.List;
+import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 
 /**
@@ -8,8 +9,20 @@ import org.gatun.graph.Value;
  * every rank is taken to hold the same.
  *
  * @param ranks world size
+ * @param onDemand done only in steps that want whole logits ({@link
+ *     org.gatun.graph.Step#wholeLogits}); in others the result holds nothing of use
  */
-public record AllGather(int ranks) implements Op {
+public record AllGather(int ranks, boolean onDemand) implements Op {
+  /** One that every step does. */
+  public AllGather(int ranks) {
+    this(ranks, false);
+  }
+
+  /** Whether this step does it; the same answer on every rank, as the step is. */
+  public boolean isDue(Step step) {
+    return !onDemand || step.wholeLogits();
+  }
+
   @Override
   public String name() {
     return "all_gather";
@@ -23,6 +36,9 @@ public record AllGather(int ranks) implements Op {
 
   @Override
   public void reference(RefFrame f) {
+    if (!isDue(f.step())) {
+      return;
+    }
     int cols = f.cols(0);
     double[][] x = f.inOfRanks(0);
     for (int r = 0; r < f.rows(0); r++) {

@@ -16,6 +16,7 @@ public sealed interface Op
         AllGather,
         AllReduce,
         Attention,
+        Candidates,
         Embed,
         GatedAct,
         GatedMatMul,

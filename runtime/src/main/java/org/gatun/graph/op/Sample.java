@@ -11,6 +11,9 @@ import org.gatun.tensor.DType;
 /**
  * Draws one token per row of logits as {@link org.gatun.graph.Sampling} of that row says: operand
  * logits [R, vocabulary]; result ids [R, 1] of I32.
+ *
+ * <p>With a second operand, the {@link Candidates} of all ranks [R, 2 × pairs] by rising id, steps
+ * that do not want whole logits draw from these pairs alone and never read the first operand.
  */
 public record Sample() implements Op {
   @Override
@@ -20,17 +23,26 @@ public record Sample() implements Op {
 
   @Override
   public List<Result> infer(List<Value> in) {
-    Op.require(in.size() == 1, this, in, "logits");
+    Op.require(in.size() == 1 || in.size() == 2, this, in, "logits, or logits and candidates");
+    Op.require(
+        in.size() == 1 || in.get(0).rows().equals(in.get(1).rows()) && in.get(1).cols() % 2 == 0,
+        this,
+        in,
+        "pairs for each row of logits");
     return List.of(new Result(DType.I32, in.get(0).rows(), 1));
   }
 
   @Override
   public void reference(RefFrame f) {
-    int cols = f.cols(0);
     Step s = f.step();
+    boolean pairs = f.inputs() == 2 && !s.wholeLogits();
+    int from = pairs ? 1 : 0;
+    int cols = f.cols(from);
     for (int l = 0; l < f.rows(0); l++) {
-      double[] x = Arrays.copyOfRange(f.in(0), l * cols, (l + 1) * cols);
-      f.out(0)[l] =
+      double[] row = Arrays.copyOfRange(f.in(from), l * cols, (l + 1) * cols);
+      double[] x =
+          pairs ? IntStream.range(0, cols / 2).mapToDouble(i -> row[2 * i]).toArray() : row;
+      int drawn =
           pick(
               x,
               s.logitFloat(Step.TEMPERATURE, l),
@@ -38,6 +50,7 @@ public record Sample() implements Op {
               s.logitFloat(Step.TOP_P, l),
               s.logitFloat(Step.MIN_P, l),
               s.logitFloat(Step.UNIFORM, l));
+      f.out(0)[l] = pairs ? row[2 * drawn + 1] : drawn;
     }
   }
 

@@ -52,6 +52,12 @@ final class ShardPlan {
     return columns.get(v.id());
   }
 
+  /** Whether something reads this value, and nothing but ops of this kind. */
+  boolean isReadOnlyBy(Value v, Class<? extends Op> kind) {
+    List<Node> readers = users.getOrDefault(v, List.of());
+    return !readers.isEmpty() && readers.stream().map(Node::op).allMatch(kind::isInstance);
+  }
+
   /** KV heads of this layer that the rank keeps. */
   Range kvHeads(int layer) {
     Attention a = attentions.get(layer);

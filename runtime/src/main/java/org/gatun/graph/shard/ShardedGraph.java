@@ -1,6 +1,7 @@
 package org.gatun.graph.shard;
 
 import java.util.Map;
+import java.util.function.Predicate;
 import org.gatun.graph.Graph;
 import org.gatun.graph.Node;
 import org.gatun.graph.Value;
@@ -11,6 +12,12 @@ import org.gatun.tensor.WeightSource;
 
 /** One rank's program: its graph, with collectives, and the views of the weights that it reads. */
 public final class ShardedGraph {
+  /**
+   * Output with the candidates of all ranks [R, 2 × pairs], if the vocabulary is split and tokens
+   * are drawn: what {@link org.gatun.graph.op.Candidates} says of all logits.
+   */
+  public static final String CANDIDATES = "candidates";
+
   private final Graph graph;
   private final int rank;
   private final int world;
@@ -49,6 +56,12 @@ public final class ShardedGraph {
     };
   }
 
+  /** Pairs per row of output {@link #CANDIDATES}; 0 if the graph has none. */
+  public int candidates() {
+    Value pairs = graph.outputs().get(CANDIDATES);
+    return pairs == null ? 0 : pairs.cols() / 2;
+  }
+
   /** Bytes of weights that the rank holds; a weight used twice counts once. */
   public long weightBytes() {
     return graph.nodes().stream()
@@ -64,15 +77,31 @@ public final class ShardedGraph {
     return graph.nodes().stream().map(Node::op).filter(AllReduce.class::isInstance).count();
   }
 
-  /** All-gathers in one step. */
+  /** All-gathers in one step that does not want whole logits. */
   public long allGathers() {
-    return graph.nodes().stream().map(Node::op).filter(AllGather.class::isInstance).count();
+    return graph.nodes().stream().filter(n -> isGather(n, false)).count();
   }
 
-  /** Bytes that the rank contributes to collectives for a step of this size. */
+  /**
+   * Bytes that the rank contributes to collectives for a step of this size that does not want whole
+   * logits.
+   */
   public long collectiveBytes(long tokens, long logitRows) {
+    return bytes(n -> n.op() instanceof AllReduce || isGather(n, false), tokens, logitRows);
+  }
+
+  /** Bytes that a step contributes on top of them if it wants whole logits. */
+  public long wholeLogitsBytes(long logitRows) {
+    return bytes(n -> isGather(n, true), 0, logitRows);
+  }
+
+  private static boolean isGather(Node n, boolean onDemand) {
+    return n.op() instanceof AllGather g && g.onDemand() == onDemand;
+  }
+
+  private long bytes(Predicate<Node> which, long tokens, long logitRows) {
     return graph.nodes().stream()
-        .filter(n -> n.op() instanceof AllReduce || n.op() instanceof AllGather)
+        .filter(which)
         .map(n -> n.in().getFirst())
         .mapToLong(v -> v.dtype().bytes(v.cols()) * v.rows().at(tokens, logitRows))
         .sum();

@@ -5,21 +5,25 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.gatun.attention.KvLayer;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Graph;
 import org.gatun.graph.GraphBuilder;
 import org.gatun.graph.GraphException;
 import org.gatun.graph.Node;
+import org.gatun.graph.Sampling;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.AllGather;
 import org.gatun.graph.op.AllReduce;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.Embed;
 import org.gatun.graph.op.GatedMatMul;
 import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.op.MatMul;
 import org.gatun.graph.op.Op;
+import org.gatun.graph.op.Sample;
 import org.gatun.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
@@ -27,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * Splits a graph over ranks as Megatron-LM does (Shoeybi et al. 2019, arXiv 1909.08053): q, k, v,
  * gate and up by columns, o and down by rows with an all-reduce behind each, the vocabulary by rows
  * of the embedding table and of the output head. Norms are whole on every rank and stand behind the
- * all-reduce. With more ranks than KV heads, ranks share a head.
+ * all-reduce. With more ranks than KV heads, ranks share a head. A token is drawn from the ranks'
+ * {@link Candidates}; logits are gathered only in steps that want them.
  *
  * <p>Works on what the values are used for, not on their names, so it serves every family. Run it
  * before fusion.
@@ -40,6 +45,7 @@ public final class TensorParallel {
   private final GraphBuilder out;
   private final Map<Integer, Value> values = new HashMap<>();
   private final Map<String, Slice> slices = new LinkedHashMap<>();
+  private final Map<Integer, Value> logitParts = new HashMap<>();
 
   private TensorParallel(Graph graph, int rank, int world) {
     this.graph = graph;
@@ -94,6 +100,7 @@ public final class TensorParallel {
       case MatMul m when plan.columns(n.in().getFirst()) != null -> rowParallel(n, m);
       case MatMul m when isHead(n) -> List.of(head(n, m));
       case MatMul m -> columnParallel(n, m);
+      case Sample s when logitParts.containsKey(n.in().getFirst().id()) -> List.of(sample(n, s));
       case GatedMatMul g -> gated(n);
       case Attention a -> {
         int heads = plan.heads(a).count();
@@ -160,7 +167,25 @@ public final class TensorParallel {
     Value table = n.in().get(1);
     Value part =
         out.one(n.label(), m, mapped(n.in().getFirst()), weight(table, vocabulary(table), null));
-    return out.one(n.label() + ".all_gather", new AllGather(world), part);
+    Value logits = n.out().getFirst();
+    boolean drawn =
+        table.rows().at(0, 0) <= Candidates.ID_LIMIT && plan.isReadOnlyBy(logits, Sample.class);
+    if (drawn) {
+      logitParts.put(logits.id(), part);
+    }
+    return out.one(n.label() + ".all_gather", new AllGather(world, drawn), part);
+  }
+
+  /** Ranks exchange the largest logits of their parts; whole logits only where a step wants them. */
+  private Value sample(Node n, Sample op) {
+    Value logits = n.in().getFirst();
+    Value part = Objects.requireNonNull(logitParts.get(logits.id()));
+    Candidates candidates =
+        new Candidates(Math.min(Sampling.CANDIDATES, part.cols()), rank * part.cols());
+    Value own = out.one(n.label() + ".candidates", candidates, part);
+    Value all = out.one(n.label() + ".all_gather", new AllGather(world), own);
+    out.output(ShardedGraph.CANDIDATES, all);
+    return out.one(n.label(), op, mapped(logits), all);
   }
 
   private List<Value> columnParallel(Node n, MatMul m) {

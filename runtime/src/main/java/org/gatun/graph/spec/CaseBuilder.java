@@ -27,6 +27,7 @@ public final class CaseBuilder {
   private KvCodec codec = KvCodec.F32;
   private Tolerance tolerance = Tolerance.SUM;
   private Narrowing narrowing = Narrowing.NONE;
+  private int steps;
 
   /** A case with its own random stream. */
   public CaseBuilder(String id, long seed) {
@@ -115,6 +116,12 @@ public final class CaseBuilder {
     return this;
   }
 
+  /** Rounds random inputs to this many steps per unit, so that some are equal; 0 does not. */
+  public CaseBuilder round(int stepsPerUnit) {
+    steps = stepsPerUnit;
+    return this;
+  }
+
   /** Adds a KV edit. */
   public CaseBuilder then(OpCase.Action a) {
     script.add(a);
@@ -139,6 +146,8 @@ public final class CaseBuilder {
       float[] x = random.activations(Math.toIntExact(v.rows().at(tokens, wanted) * v.cols()));
       for (int i = 0; i < x.length; i++) {
         x[i] *= scale;
+        // Adding zero leaves no negative zero.
+        x[i] = steps > 0 ? (float) Math.rint(x[i] * steps) / steps + 0f : x[i];
       }
       data.put(v.name(), x);
     }

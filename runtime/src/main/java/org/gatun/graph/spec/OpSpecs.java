@@ -29,7 +29,9 @@ public final class OpSpecs {
           new Builtin("attention", AttentionSpecs::attention),
           new Builtin("attention_squeezed", SqueezedSpecs::cases),
           new Builtin("attention_blocktopk", BlockTopKSpecs::cases),
-          new Builtin("sample", SampleSpecs::sample));
+          new Builtin("sample", SampleSpecs::sample),
+          new Builtin("candidates", SampleSpecs::candidates),
+          new Builtin("sample_pairs", SampleSpecs::fromCandidates));
 
   private OpSpecs() {}
 

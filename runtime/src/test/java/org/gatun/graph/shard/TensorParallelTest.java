@@ -94,10 +94,17 @@ class TensorParallelTest {
       for (int i = 0; i < 4; i++) {
         step.clear();
         step.add(sequence, tokens, Sampling.GREEDY);
+        // Odd steps draw from candidates alone.
+        boolean whole = i % 2 == 0;
+        if (whole) {
+          step.wantWholeLogits();
+        }
         program.run(step);
         step.commit();
-        MemorySegment l = program.output("logits");
-        logits.add(l.asSlice(0, 4L * model.vocabulary()).toArray(ValueLayout.JAVA_FLOAT));
+        if (whole) {
+          MemorySegment l = program.output("logits");
+          logits.add(l.asSlice(0, 4L * model.vocabulary()).toArray(ValueLayout.JAVA_FLOAT));
+        }
         ids.add(program.output("ids").get(ValueLayout.JAVA_INT, 0));
         tokens = new int[] {ids.getLast()};
       }
@@ -114,11 +121,12 @@ class TensorParallelTest {
     ShardedGraph half = TensorParallel.shard(graph, 0, 2);
     long norms = 4L * TinyModel.WIDTH * (2 * TinyModel.LAYERS + 1);
     assertThat(half.weightBytes()).isEqualTo((whole.weightBytes() - norms) / 2 + norms);
-    // One behind the embedding, two per layer; the logits are gathered.
+    // One behind the embedding, two per layer; candidates are gathered, logits on demand.
     assertThat(half.allReduces()).isEqualTo(1 + 2 * TinyModel.LAYERS);
     assertThat(half.allGathers()).isEqualTo(1);
     assertThat(half.collectiveBytes(3, 1))
-        .isEqualTo(3L * TinyModel.WIDTH * 4 * 5 + model.vocabulary() / 2 * 4);
+        .isEqualTo(3L * TinyModel.WIDTH * 4 * 5 + model.vocabulary() / 2 * 8);
+    assertThat(half.wholeLogitsBytes(1)).isEqualTo(model.vocabulary() / 2 * 4);
   }
 
   @Test

@@ -7,9 +7,12 @@ import java.util.List;
 import java.util.Random;
 import org.gatun.graph.op.Activation;
 import org.gatun.model.gptq.TensorParallelMlp.Layout;
+import org.gatun.parallel.CountingCommunicator;
+import org.gatun.parallel.CountingCommunicator.Call;
 import org.gatun.parallel.shm.Ranks;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The three layouts of act-order weights against one another and against the plain product. */
@@ -103,22 +106,49 @@ class TensorParallelMlpTest {
     assertThat(worst).isGreaterThan(0.01);
   }
 
-  @Test
-  void bytesAreTheSpecifications() throws Exception {
-    // Ratio of bytes naive to aware: 1 + hidden / (2 out), whatever the world.
-    for (int world : new int[] {2, 8}) {
-      long[] naive =
-          Ranks.run(
-                  world,
-                  c ->
-                      new TensorParallelMlp(Layout.NAIVE, c, Activation.SILU, gate, up, down)
-                          .ringBytes(1, 2))
-              .getFirst();
-      assertThat(naive[0]).isEqualTo((world - 1) * HIDDEN * 2L / world);
-      assertThat(naive[1]).isEqualTo(2L * (world - 1) * OUT * 2 / world);
-      assertThat((double) (naive[0] + naive[1]) / naive[1])
-          .isCloseTo(1 + HIDDEN / (2.0 * OUT), within(1e-9));
+  /** Bytes sent per rank, token and MLP in the specification's table: 8 ranks, 2 bytes each. */
+  @ParameterizedTest
+  @CsvSource({
+    "Llama-70B, 28672, 8192, 50176, 28672",
+    "Granite-20B, 24576, 6144, 43008, 21504",
+    "Llama-405B, 53248, 16384, 93184, 57344"
+  })
+  void bytesAndMessagesAreTheSpecifications(
+      String model, int hidden, int out, long gathered, long reduced) throws Exception {
+    // All widths over 64: the bytes are proportional.
+    QuantizedMatrix g = RandomMatrix.of(16, hidden / 64, 8, 21);
+    QuantizedMatrix d = RandomMatrix.of(hidden / 64, out / 64, 8, 22);
+    for (int world : new int[] {1, 2, 4, 8}) {
+      Call gather = new Call("all_gather", 4L * hidden / 64 / world);
+      Call reduce = new Call("all_reduce", 4L * out / 64);
+      assertThat(calls(Layout.NAIVE, world, g, d)).containsExactly(gather, reduce);
+      assertThat(calls(Layout.TP_AWARE, world, g, d)).containsExactly(reduce);
+      assertThat(calls(Layout.LOCAL_SORT, world, g, d)).containsExactly(reduce);
+      assertThat(gather.ringMessages(world)).isEqualTo(world - 1);
+      assertThat(reduce.ringMessages(world)).isEqualTo(2 * (world - 1));
+      // Four bytes each over 64 are 2 bytes each over 32.
+      assertThat(32 * gather.ringBytes(world)).isEqualTo(gathered * 8 * (world - 1) / 7 / world);
+      assertThat(32 * reduce.ringBytes(world)).isEqualTo(reduced * 8 * (world - 1) / 7 / world);
     }
+  }
+
+  private static List<Call> calls(
+      Layout layout, int world, QuantizedMatrix g, QuantizedMatrix d) throws Exception {
+    return Ranks.run(
+            world,
+            c -> {
+              CountingCommunicator counted = new CountingCommunicator(c);
+              var mlp = new TensorParallelMlp(layout, counted, Activation.SILU, g, g, d);
+              mlp.run(new float[16], 1, new float[d.out()]);
+              assertThat(mlp.ringBytes(1, 4))
+                  .isEqualTo(
+                      new long[] {
+                        layout == Layout.NAIVE ? (world - 1) * 4L * d.in() / world : 0,
+                        2 * (world - 1) * 4L * d.out() / world
+                      });
+              return counted.take();
+            })
+        .getFirst();
   }
 
   private double[] reference() {
