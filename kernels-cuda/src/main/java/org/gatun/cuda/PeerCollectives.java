@@ -119,7 +119,7 @@ final class PeerCollectives implements Collectives {
   }
 
   private DeviceCost.Algorithm choose(long bytes) {
-    return DeviceCost.DEFAULT.choose(bytes, peers.world());
+    return DeviceCost.NVLINK.choose(bytes, peers.world());
   }
 
   /** Blocks for a message of this size; 0 for none. The same on every rank, as the size is. */

@@ -7,17 +7,17 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Modelled time of an all-reduce: latency per message and time per byte, inside a node and between
- * nodes. A model for choosing and for planning hardware that is not here, never a measurement.
+ * Modelled time of an all-reduce over devices of several hosts: what {@link DeviceCost} says inside
+ * a host, latency per message and time per byte between hosts. A model for choosing and for planning
+ * hardware that is not here, never a measurement.
  *
- * @param alpha seconds per message inside a node
- * @param beta seconds per byte inside a node
- * @param alphaNet seconds per message between nodes
- * @param betaNet seconds per byte between nodes
+ * @param inside links between devices of one host
+ * @param alphaNet seconds per message between hosts
+ * @param betaNet seconds per byte and device between hosts
  */
-public record CollectiveCost(double alpha, double beta, double alphaNet, double betaNet) {
-  /** NVLink-class links inside a node (3 µs, 400 GB/s), 25 GB/s per GPU between nodes (5 µs). */
-  public static final CollectiveCost GPU_SERVER = new CollectiveCost(3e-6, 2.5e-12, 5e-6, 4e-11);
+public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet) {
+  /** {@link DeviceCost#NVLINK} inside a host, 25 GB/s per device between hosts (5 µs). */
+  public static final CollectiveCost GPU_SERVER = new CollectiveCost(DeviceCost.NVLINK, 5e-6, 4e-11);
 
   private static final List<Long> SIZES =
       List.of(8L << 10, 32L << 10, 128L << 10, 512L << 10, 2L << 20, 8L << 20, 64L << 20);
@@ -27,8 +27,8 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
     Map<String, Double> times = new TreeMap<>();
     int g = t / nodes;
     double share = (t - 1.0) / t;
-    double a = nodes > 1 ? alphaNet : alpha;
-    double b = nodes > 1 ? betaNet : beta;
+    double a = nodes > 1 ? alphaNet : inside.alpha();
+    double b = nodes > 1 ? betaNet : inside.beta();
     times.put("ring", 2 * (t - 1) * a + 2 * share * n * b);
     times.put("tree", 2 * log2(t) * a + 2 * n * b);
     if (Integer.bitCount(t) == 1) {
@@ -36,20 +36,20 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
       times.put("halving-doubling", 2 * log2(t) * a + 2 * share * n * b);
     }
     if (nodes == 1) {
-      times.put("one-shot", 2 * alpha + (t - 1) * n * beta);
-      times.put("two-shot", 3 * alpha + 2 * share * n * beta);
-      times.put("lamport", alpha + (t - 1) * n * beta);
+      for (DeviceCost.Algorithm kernel : DeviceCost.Algorithm.values()) {
+        times.put(kernel.kernel().replace('_', '-'), inside.seconds(kernel, n, t));
+      }
       return times;
     }
-    double inside = 2 * (alpha + (g - 1.0) / g * n * beta);
+    double host = 2 * (inside.barrier() + (g - 1.0) / g * n * inside.beta());
     double part = (double) n / g * betaNet;
     times.put(
         "hierarchical-ring",
-        inside + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
+        host + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
     if (Integer.bitCount(nodes) == 1) {
       // Data and flag share an 8-byte cell (kappa 2), or the flag follows the data (kappa 1).
-      times.put("nvrar-cells", inside + log2(nodes) * (alphaNet + 2 * part));
-      times.put("nvrar-simple", inside + log2(nodes) * (2 * alphaNet + part));
+      times.put("nvrar-cells", host + log2(nodes) * (alphaNet + 2 * part));
+      times.put("nvrar-simple", host + log2(nodes) * (2 * alphaNet + part));
     }
     return times;
   }
@@ -63,7 +63,7 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
   }
 
   /**
-   * Prints choice and modelled time per size: GPUs by the model, CPU ranks by measured constants.
+   * Prints choice and modelled time per size: devices by the model, CPU ranks by measured constants.
    */
   public static void print(PrintStream out, int ranks, int nodes) {
     out.printf(
@@ -75,16 +75,13 @@ public record CollectiveCost(double alpha, double beta, double alphaNet, double 
           .sorted(Map.Entry.comparingByValue())
           .limit(4)
           .forEach(e -> line.append(String.format("  %s %.1f", e.getKey(), e.getValue() * 1e6)));
-      out.printf("gpu  %6d KiB%s%n", n >> 10, line);
+      String choice =
+          nodes == 1 && ranks > 1
+              ? ";  gatun takes " + GPU_SERVER.inside().choose(n, ranks).kernel().replace('_', '-')
+              : "";
+      out.printf("gpu  %6d KiB%s%s%n", n >> 10, line, choice);
     }
     if (nodes == 1 && ranks > 1) {
-      DeviceCost device = DeviceCost.DEFAULT;
-      for (long n : SIZES) {
-        DeviceCost.Algorithm best = device.choose(n, ranks);
-        out.printf(
-            "cuda %6d KiB  %s %.1f (modelled)%n",
-            n >> 10, best, device.seconds(best, n, ranks) * 1e6);
-      }
       SharedMemoryCost cpu = SharedMemoryCost.DEFAULT;
       for (long n : SIZES) {
         AllReduceAlgorithm best = cpu.choose(n, ranks);

@@ -32,8 +32,8 @@ public record DeviceCost(double alpha, double barrier, double beta) {
     }
   }
 
-  /** NVLink-class links: a model, since nothing was measured on such hardware. */
-  public static final DeviceCost DEFAULT = new DeviceCost(1.5e-6, 3e-6, 2.5e-12);
+  /** NVLink-class links, 400 GB/s: a model, since nothing was measured on such hardware. */
+  public static final DeviceCost NVLINK = new DeviceCost(1.5e-6, 3e-6, 2.5e-12);
 
   /** Modelled seconds for {@code bytes} on each of {@code world} ranks. */
   public double seconds(Algorithm algorithm, long bytes, int world) {
