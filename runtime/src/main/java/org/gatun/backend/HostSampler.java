@@ -120,8 +120,7 @@ public final class HostSampler {
   }
 
   /** Collects keys that sort by falling logit, then by rising id. */
-  private int candidates(
-      MemorySegment logits, long offset, long stride, int count, float floor) {
+  private int candidates(MemorySegment logits, long offset, long stride, int count, float floor) {
     int n = 0;
     for (int i = 0; i < count; i++) {
       float x = logits.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + stride * i);

@@ -13,7 +13,7 @@ import org.gatun.parallel.RankEnvironment;
 
 /** This process as one rank of a tensor-parallel run. */
 final class RankGroup {
-  private static final long GRACE_MILLIS = 2000;
+  private static final long GRACE_MILLIS = 800;
 
   private RankGroup() {}
 

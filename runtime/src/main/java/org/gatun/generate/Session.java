@@ -15,7 +15,6 @@ import org.gatun.backend.HostSampler;
 import org.gatun.graph.Sampling;
 import org.gatun.text.StreamDecoder;
 import org.gatun.text.Tokenizer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One conversation: the tokens so far and their KV entries. A session belongs to one caller at a

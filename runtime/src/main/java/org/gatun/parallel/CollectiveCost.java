@@ -8,8 +8,8 @@ import java.util.TreeMap;
 
 /**
  * Modelled time of an all-reduce over devices of several hosts: what {@link DeviceCost} says inside
- * a host, latency per message and time per byte between hosts. A model for choosing and for planning
- * hardware that is not here, never a measurement.
+ * a host, latency per message and time per byte between hosts. A model for choosing and for
+ * planning hardware that is not here, never a measurement.
  *
  * @param inside links between devices of one host
  * @param alphaNet seconds per message between hosts
@@ -17,7 +17,8 @@ import java.util.TreeMap;
  */
 public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet) {
   /** {@link DeviceCost#NVLINK} inside a host, 25 GB/s per device between hosts (5 µs). */
-  public static final CollectiveCost GPU_SERVER = new CollectiveCost(DeviceCost.NVLINK, 5e-6, 4e-11);
+  public static final CollectiveCost GPU_SERVER =
+      new CollectiveCost(DeviceCost.NVLINK, 5e-6, 4e-11);
 
   private static final List<Long> SIZES =
       List.of(8L << 10, 32L << 10, 128L << 10, 512L << 10, 2L << 20, 8L << 20, 64L << 20);
@@ -44,8 +45,7 @@ public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet)
     double host = 2 * (inside.barrier() + (g - 1.0) / g * n * inside.beta());
     double part = (double) n / g * betaNet;
     times.put(
-        "hierarchical-ring",
-        host + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
+        "hierarchical-ring", host + 2 * (nodes - 1) * alphaNet + 2 * (nodes - 1.0) / nodes * part);
     if (Integer.bitCount(nodes) == 1) {
       // Data and flag share an 8-byte cell (kappa 2), or the flag follows the data (kappa 1).
       times.put("nvrar-cells", host + log2(nodes) * (alphaNet + 2 * part));
@@ -63,7 +63,8 @@ public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet)
   }
 
   /**
-   * Prints choice and modelled time per size: devices by the model, CPU ranks by measured constants.
+   * Prints choice and modelled time per size: devices by the model, CPU ranks by measured
+   * constants.
    */
   public static void print(PrintStream out, int ranks, int nodes) {
     out.printf(

@@ -46,10 +46,11 @@ public record SharedMemoryCost(
     return new SharedMemoryCost(Math.max(1, meeting), copy, add);
   }
 
-  /** The cheaper algorithm. */
+  /** The cheaper algorithm. Two ranks have no choice: one meeting and the same bytes beat two. */
   public AllReduceAlgorithm choose(long bytes, int world) {
-    return nanos(AllReduceAlgorithm.ONE_SHOT, bytes, world)
-            <= nanos(AllReduceAlgorithm.TWO_SHOT, bytes, world)
+    return world <= 2
+            || nanos(AllReduceAlgorithm.ONE_SHOT, bytes, world)
+                <= nanos(AllReduceAlgorithm.TWO_SHOT, bytes, world)
         ? AllReduceAlgorithm.ONE_SHOT
         : AllReduceAlgorithm.TWO_SHOT;
   }

@@ -35,8 +35,7 @@ class DistributedSamplingTest {
   }
 
   static Stream<Arguments> requests() {
-    return Stream.of(
-            GREEDY, TOP_K, EVERY_FILTER, GREEDY_PENALTY, PENALTY, RAISED, WHOLE, WIDE)
+    return Stream.of(GREEDY, TOP_K, EVERY_FILTER, GREEDY_PENALTY, PENALTY, RAISED, WHOLE, WIDE)
         .flatMap(r -> Stream.of(2, 4).map(t -> Arguments.of(r, t)));
   }
 

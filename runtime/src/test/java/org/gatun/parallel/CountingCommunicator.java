@@ -15,9 +15,7 @@ public final class CountingCommunicator implements Communicator {
 
     /** Bytes that a rank sends with ring algorithms. */
     public long ringBytes(int world) {
-      return name.equals("all_reduce")
-          ? 2 * (world - 1) * bytes / world
-          : (world - 1) * bytes;
+      return name.equals("all_reduce") ? 2 * (world - 1) * bytes / world : (world - 1) * bytes;
     }
   }
 

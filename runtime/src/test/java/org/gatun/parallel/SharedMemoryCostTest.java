@@ -40,6 +40,7 @@ class SharedMemoryCostTest {
   @Test
   void smallMessagesMeetOnceAndLargeOnesOfManyRanksTwice() {
     SharedMemoryCost c = SharedMemoryCost.DEFAULT;
+    assertThat(c.choose(64 << 20, 2)).isEqualTo(AllReduceAlgorithm.ONE_SHOT);
     assertThat(c.choose(4 << 10, 8)).isEqualTo(AllReduceAlgorithm.ONE_SHOT);
     assertThat(c.choose(4 << 20, 8)).isEqualTo(AllReduceAlgorithm.TWO_SHOT);
   }

@@ -6,9 +6,9 @@ import java.util.stream.IntStream;
 import org.gatun.graph.Value;
 
 /**
- * The largest logits of each row of one rank's part of the vocabulary, with their ids: logits
- * [R, n] to pairs [R, 2 × count] of (value, id), by rising id. Of equal values the lower ids are
- * taken. Ids travel as f32, which holds them exactly below 2^24.
+ * The largest logits of each row of one rank's part of the vocabulary, with their ids: logits [R,
+ * n] to pairs [R, 2 × count] of (value, id), by rising id. Of equal values the lower ids are taken.
+ * Ids travel as f32, which holds them exactly below 2^24.
  *
  * <p>Gathered over ranks in rank order the pairs are in order of ids again, so whatever is drawn
  * from the {@code count} most likely tokens is drawn from them as from all logits.

@@ -176,7 +176,9 @@ public final class TensorParallel {
     return out.one(n.label() + ".all_gather", new AllGather(world, drawn), part);
   }
 
-  /** Ranks exchange the largest logits of their parts; whole logits only where a step wants them. */
+  /**
+   * Ranks exchange the largest logits of their parts; whole logits only where a step wants them.
+   */
   private Value sample(Node n, Sample op) {
     Value logits = n.in().getFirst();
     Value part = Objects.requireNonNull(logitParts.get(logits.id()));

@@ -160,7 +160,7 @@ public final class SharedMemoryProvider implements CommunicatorProvider {
       SharedCommunicator group =
           new SharedCommunicator(region, spec, SharedMemoryCost.DEFAULT, null, watchdog::close);
       if (spec.worldSize() > 2) {
-        // Two ranks have nothing to choose: one meeting and the same bytes beat two.
+        // Two ranks have nothing to choose.
         group.calibrate();
       }
       return group;

@@ -20,9 +20,17 @@ final class TensorParallelMlpBench {
   private static final int[] ROWS = {1, 2, 4, 8, 16};
   private static final int GROUP = 128;
 
-  /** Medians of one layout with m rows: milliseconds of every stage, of the whole, and p95 of it. */
+  /**
+   * Medians of one layout with m rows: milliseconds of every stage, of the whole, and p95 of it.
+   */
   private record Cell(
-      int m, Layout layout, double[] stages, double total, double p95, long gathered, long reduced) {
+      int m,
+      Layout layout,
+      double[] stages,
+      double total,
+      double p95,
+      long gathered,
+      long reduced) {
     double of(Stage stage) {
       return stages[stage.ordinal()];
     }
@@ -162,8 +170,7 @@ final class TensorParallelMlpBench {
     for (Shape s : shapes) {
       for (Cell c : s.two()) {
         if (c.layout() == Layout.NAIVE) {
-          gathers.add(
-              new double[] {4.0 * c.m() * s.hidden() / 2, c.of(Stage.ALL_GATHER) * 1e6});
+          gathers.add(new double[] {4.0 * c.m() * s.hidden() / 2, c.of(Stage.ALL_GATHER) * 1e6});
         }
         sums.add(new double[] {4.0 * c.m() * s.width(), c.of(Stage.ALL_REDUCE) * 1e6});
       }
@@ -207,7 +214,15 @@ final class TensorParallelMlpBench {
     double total = products + reduce;
     System.out.printf(
         "| %s | %d | %d | %.2f | %.3f | %.3f | %.2f | %.2f | %.3f |%n",
-        s.model(), world, m, products, extra, reduce, total + extra, total, (total + extra) / total);
+        s.model(),
+        world,
+        m,
+        products,
+        extra,
+        reduce,
+        total + extra,
+        total,
+        (total + extra) / total);
   }
 
   private static Cell cell(Shape s, int m, Layout layout) {

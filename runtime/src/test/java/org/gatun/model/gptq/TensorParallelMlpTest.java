@@ -132,8 +132,8 @@ class TensorParallelMlpTest {
     }
   }
 
-  private static List<Call> calls(
-      Layout layout, int world, QuantizedMatrix g, QuantizedMatrix d) throws Exception {
+  private static List<Call> calls(Layout layout, int world, QuantizedMatrix g, QuantizedMatrix d)
+      throws Exception {
     return Ranks.run(
             world,
             c -> {

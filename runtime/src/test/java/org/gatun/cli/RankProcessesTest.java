@@ -1,0 +1,126 @@
+package org.gatun.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksText;
+import org.gatun.model.SpeedModel;
+import org.gatun.store.ModelStore;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** {@code gatun run} over JVM ranks, however they were started, prints what one rank prints. */
+class RankProcessesTest {
+  /** How ranks come to be. */
+  enum Start {
+    /** Threads of one process. */
+    THREADS,
+    /** Processes of our launcher, over shared memory. */
+    PROCESSES,
+    /** Processes of mpirun. */
+    MPIRUN
+  }
+
+  private static final List<String> GREEDY = List.of("--temp", "0");
+  private static final List<String> DRAWN =
+      List.of("--temp", "1.2", "--top-k", "40", "--repeat-penalty", "1.2", "--seed", "7");
+
+  /** Thread ranks have a test of their own, without processes. */
+  @Test
+  void tinyModelGreedyAndDrawn() throws Exception {
+    String tiny = new RanksText.Case("llama", 2).model().toString();
+    String drawn = text(Start.PROCESSES, 1, tiny, DRAWN, 8);
+    assertThat(text(Start.PROCESSES, 2, tiny, DRAWN, 8)).isEqualTo(drawn).isNotBlank();
+    if (hasMpirun()) {
+      assertThat(text(Start.MPIRUN, 2, tiny, DRAWN, 8)).isEqualTo(drawn);
+    }
+    assertThat(text(Start.PROCESSES, 2, tiny, GREEDY, 8))
+        .isEqualTo(text(Start.PROCESSES, 1, tiny, GREEDY, 8))
+        .isNotEqualTo(drawn);
+  }
+
+  static Stream<Arguments> ranks() {
+    return Stream.of(Start.values())
+        .flatMap(s -> Stream.of(2, 4).map(ranks -> Arguments.of(s, ranks)));
+  }
+
+  @ParameterizedTest
+  @Tag("slow")
+  @MethodSource("ranks")
+  void realModel(Start how, int ranks) throws Exception {
+    Path file = GoldenFiles.realModel().orElse(null);
+    Assumptions.assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
+    for (List<String> sampling : List.of(GREEDY, DRAWN)) {
+      assertThat(text(how, ranks, file.toString(), sampling, 24))
+          .isEqualTo(text(how, 1, file.toString(), sampling, 24))
+          .isNotBlank();
+    }
+  }
+
+  /** The speed model's shape; it is written (1.3 GB) if no benchmark has done so. */
+  @ParameterizedTest
+  @Tag("slow")
+  @MethodSource("ranks")
+  void speedModel(Start how, int ranks) throws Exception {
+    Path file = SpeedModel.Q8_0.ensure(ModelStore.defaultHome(), (what, done, total) -> {});
+    assertThat(text(how, ranks, file.toString(), GREEDY, 8))
+        .isEqualTo(text(how, 1, file.toString(), GREEDY, 8))
+        .isNotBlank();
+  }
+
+  private static String text(Start how, int ranks, String model, List<String> sampling, int tokens)
+      throws Exception {
+    List<String> command = new ArrayList<>();
+    boolean mpi = how == Start.MPIRUN && ranks > 1;
+    if (mpi) {
+      Assumptions.assumeTrue(hasMpirun(), "no mpirun");
+      command.addAll(
+          List.of("mpirun", "--oversubscribe", "--allow-run-as-root", "-np", "" + ranks));
+      // Ranks may be more than cores.
+      command.addAll(List.of("--mca", "mpi_yield_when_idle", "1"));
+    }
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("--add-modules", "jdk.incubator.vector", "-Xlog:disable"));
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    if (mpi) {
+      command.addAll(List.of("launch", "--tp", "" + ranks, "--"));
+    }
+    command.addAll(List.of("run", "--backend", "jvm", "-m", model, "-p", "Once upon a time"));
+    command.addAll(List.of("--raw", "-n", "" + tokens, "-c", "64", "--kv", "f32", "-t", "1"));
+    command.addAll(sampling);
+    if (ranks > 1 && !mpi) {
+      command.addAll(List.of("--tp", "" + ranks));
+    }
+    ProcessBuilder b = new ProcessBuilder(command).redirectError(Redirect.INHERIT);
+    b.environment().put("GATUN_RANKS", how == Start.THREADS ? "threads" : "processes");
+    Process p = b.start();
+    p.getOutputStream().close();
+    String out = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(p.waitFor()).as("exit code of %s over %d", how, ranks).isZero();
+    return out;
+  }
+
+  private static boolean hasMpirun() throws InterruptedException {
+    try {
+      return new ProcessBuilder("mpirun", "--version")
+              .redirectOutput(Redirect.DISCARD)
+              .start()
+              .waitFor()
+          == 0;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}
