@@ -6,6 +6,9 @@ import sun.misc.Signal;
 
 /** Ctrl-C: ends the running generation; where none runs, it ends the command. */
 final class Interrupts {
+  /** Exit code of a command that Ctrl-C ended: 128 and the signal's number, as shells have it. */
+  static final int EXIT = 130;
+
   private static volatile @Nullable CancelToken current;
 
   private Interrupts() {}
@@ -17,7 +20,7 @@ final class Interrupts {
         s -> {
           CancelToken c = current;
           if (c == null || c.isCancelled()) {
-            System.exit(130);
+            System.exit(EXIT);
           } else {
             c.cancel();
           }

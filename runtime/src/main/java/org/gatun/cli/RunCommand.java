@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
+import org.gatun.generate.FinishReason;
 import org.gatun.generate.Generation;
 import org.gatun.generate.Request;
 import org.gatun.generate.Session;
@@ -148,16 +149,14 @@ final class RunCommand implements Callable<Integer> {
               || system != null
               || (!raw && engine.tokenizer().chatTemplate() != null);
       Conversation c = new Conversation(engine, session, request, templated);
-      if (text != null) {
-        c.turn(text);
-      }
+      boolean cancelled = text != null && c.turn(text).finish() == FinishReason.CANCELLED;
       if (interactive) {
         converse(c);
       }
       if (profile) {
         ProfileTable.print(System.err, engine.profile(), engine.roofline().orElse(null));
       }
-      return 0;
+      return cancelled && !interactive ? Interrupts.EXIT : 0;
     }
   }
 
@@ -196,7 +195,7 @@ final class RunCommand implements Callable<Integer> {
       }
     }
 
-    void turn(String text) {
+    Generation turn(String text) {
       CancelToken cancel = Interrupts.guard();
       Generation g;
       try {
@@ -224,6 +223,7 @@ final class RunCommand implements Callable<Integer> {
             g.timings().decodeRate(g.tokens().length),
             g.finish().name().toLowerCase(java.util.Locale.ROOT));
       }
+      return g;
     }
 
     private void print(String piece) {

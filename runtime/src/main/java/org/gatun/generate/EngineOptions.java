@@ -1,6 +1,7 @@
 package org.gatun.generate;
 
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
@@ -41,7 +42,7 @@ public record EngineOptions(
     @Nullable Path cacheDir,
     boolean profile,
     Progress progress,
-    java.util.function.Consumer<String> notice,
+    Consumer<String> notice,
     AttentionPlan attention,
     PrefixLimits prefixes,
     @Nullable Function<String, Communicator> group,
@@ -73,197 +74,133 @@ public record EngineOptions(
 
   /** The same on this backend. */
   public EngineOptions withBackend(String name, String device, int threads) {
-    return new EngineOptions(
-        model,
-        name,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(
+        d -> {
+          d.backend = name;
+          d.device = device;
+          d.threads = threads;
+        });
   }
 
   /** The same with this context length and number of sessions. */
   public EngineOptions withContext(int context, int sessions) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(
+        d -> {
+          d.context = context;
+          d.sessions = sessions;
+        });
   }
 
   /** The same with this prefill chunk. */
   public EngineOptions withChunk(int rows) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        rows,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(d -> d.chunk = rows);
   }
 
   /** The same with this KV storage. */
   public EngineOptions withKv(KvCodec codec) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        codec,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(d -> d.kv = codec);
   }
 
   /** The same with files kept here. */
   public EngineOptions withCacheDir(@Nullable Path dir) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        dir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(d -> d.cacheDir = dir);
   }
 
   /** The same, measuring each op. */
   public EngineOptions withProfile(boolean on) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        on,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(d -> d.profile = on);
   }
 
   /** The same, reporting to these. */
-  public EngineOptions withReports(Progress progress, java.util.function.Consumer<String> notice) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+  public EngineOptions withReports(Progress progress, Consumer<String> notice) {
+    return with(
+        d -> {
+          d.progress = progress;
+          d.notice = notice;
+        });
   }
 
   /** The same as one rank of a tensor-parallel group. */
   public EngineOptions withGroup(Function<String, Communicator> group) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        attention,
-        prefixes,
-        group,
-        threadRanks);
+    return with(d -> d.group = group);
   }
 
   /** The same split over this many devices of this process; the device is then a list. */
   public EngineOptions withThreadRanks(int ranks) {
-    return new EngineOptions(
-        model, backend, device, threads, context, sessions, chunk, kv, cacheDir, profile, progress,
-        notice, attention, prefixes, group, ranks);
+    return with(d -> d.threadRanks = ranks);
   }
 
   /** The same with this attention plan and room for prefixes. */
   public EngineOptions withAttention(AttentionPlan plan, PrefixLimits room) {
-    return new EngineOptions(
-        model,
-        backend,
-        device,
-        threads,
-        context,
-        sessions,
-        chunk,
-        kv,
-        cacheDir,
-        profile,
-        progress,
-        notice,
-        plan,
-        room,
-        group,
-        threadRanks);
+    return with(
+        d -> {
+          d.attention = plan;
+          d.prefixes = room;
+        });
+  }
+
+  private EngineOptions with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.build();
+  }
+
+  /** A copy whose fields may change. */
+  private static final class Draft {
+    private final Path model;
+    private String backend;
+    private String device;
+    private int threads;
+    private int context;
+    private int sessions;
+    private int chunk;
+    private KvCodec kv;
+    private @Nullable Path cacheDir;
+    private boolean profile;
+    private Progress progress;
+    private Consumer<String> notice;
+    private AttentionPlan attention;
+    private PrefixLimits prefixes;
+    private @Nullable Function<String, Communicator> group;
+    private int threadRanks;
+
+    Draft(EngineOptions o) {
+      model = o.model;
+      backend = o.backend;
+      device = o.device;
+      threads = o.threads;
+      context = o.context;
+      sessions = o.sessions;
+      chunk = o.chunk;
+      kv = o.kv;
+      cacheDir = o.cacheDir;
+      profile = o.profile;
+      progress = o.progress;
+      notice = o.notice;
+      attention = o.attention;
+      prefixes = o.prefixes;
+      group = o.group;
+      threadRanks = o.threadRanks;
+    }
+
+    EngineOptions build() {
+      return new EngineOptions(
+          model,
+          backend,
+          device,
+          threads,
+          context,
+          sessions,
+          chunk,
+          kv,
+          cacheDir,
+          profile,
+          progress,
+          notice,
+          attention,
+          prefixes,
+          group,
+          threadRanks);
+    }
   }
 }

@@ -9,6 +9,6 @@ public final class JsonException extends IOException {
   private static final long serialVersionUID = 1L;
 
   public JsonException(String message) {
-    super(message);
+    super(OneLine.of(message));
   }
 }

@@ -1,6 +1,7 @@
 package org.gatun.text;
 
 import java.io.IOException;
+import org.gatun.json.OneLine;
 
 /**
  * A tokenizer description or chat template that is malformed, unsupported or beyond the limits. The
@@ -10,10 +11,10 @@ public final class TextFormatException extends IOException {
   private static final long serialVersionUID = 1L;
 
   public TextFormatException(String message) {
-    super(message);
+    super(OneLine.of(message));
   }
 
   public TextFormatException(String message, Throwable cause) {
-    super(message, cause);
+    super(OneLine.of(message), cause);
   }
 }
