@@ -48,6 +48,12 @@ final class AttentionBenchCommand implements Callable<Integer> {
   private KvCodec kv = KvCodec.F16;
 
   @Option(
+      names = "--plans",
+      description = "Only plans whose name begins so, beside dense (default: all).",
+      defaultValue = "")
+  private String plans = "";
+
+  @Option(
       names = "--rounds",
       description = "Of decode (default: ${DEFAULT-VALUE}).",
       defaultValue = "15")
@@ -68,7 +74,7 @@ final class AttentionBenchCommand implements Callable<Integer> {
       for (int n : keys) {
         for (String w : work) {
           AttentionRig.Work what = work(w);
-          print(n, what, new AttentionRig(b, kv, n, System.err::println).run(what));
+          print(n, what, new AttentionRig(b, kv, n, System.err::println).run(what, plans));
         }
       }
     }

@@ -1,9 +1,11 @@
 package org.gatun.backend.jvm;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.gatun.backend.jvm.Lanes.ALL;
+import static org.gatun.backend.jvm.Lanes.F;
 import static org.gatun.backend.jvm.Lanes.N;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvStore;
@@ -76,7 +78,7 @@ final class AttentionTile {
   }
 
   long scratchBytes() {
-    return partial(0) + Dots.PARTIAL_BYTES;
+    return touched(0) + 64;
   }
 
   /** Where the scores of a tile lie: rows of 64 floats. */
@@ -97,6 +99,18 @@ final class AttentionTile {
   /** Room for partial sums of {@link Dots}. */
   long partial(long scratch) {
     return gathered(scratch) + 8L * PAGE;
+  }
+
+  /** Where results of {@link Lanes#touch} go. */
+  long touched(long scratch) {
+    return partial(scratch) + Dots.PARTIAL_BYTES;
+  }
+
+  /** Brings bytes that a tile of {@code m} query rows reads next. */
+  void bring(long at, int bytes, int m, long scratch) {
+    if (m <= FEW) {
+      Lanes.ALL.set(Lanes.I64, touched(scratch), Lanes.touch(at, bytes));
+    }
   }
 
   /** Where a tile keeps the state of its current split, and its running state. */
@@ -214,7 +228,7 @@ final class AttentionTile {
     for (int at = from; at < from + count; at += PAGE) {
       int n = Math.min(PAGE, from + count - at);
       if (half(m)) {
-        keys.table(runs, at, n, plain);
+        Lanes.ALL.set(Lanes.I64, touched(scratch), keys.table(runs, at, n, plain));
         Dots.halfRows(scratch, 4L * dim, m, plain, n, dim, scores, S_ROW, partial(scratch));
       } else {
         keys.gather(runs, at, n, true, plain, scales);
@@ -250,6 +264,7 @@ final class AttentionTile {
     long scores = scores(scratch);
     long plain = plainRows(scratch);
     boolean half = half(m);
+    bring(head, (PAGE + valid) * dim * pages.codec().elementBytes(), m, scratch);
     long k = half ? head : plain(head, PAGE * dim, plain);
     if (half) {
       HalfGemm.tiles(scratch, 4L * dim, m, k, 2 * PAGE, dim, PAGE, scores, S_ROW, false);
@@ -320,29 +335,27 @@ final class AttentionTile {
 
   /**
    * Turns a row of scores to probabilities over the running maximum and rescales what was summed
-   * before.
+   * before. {@link VMath#exp} stands in the open, for the reason that {@link Fields} gives.
    */
   private void softmax(
       long p, int lo, int hi, long scales, boolean half, long maxAt, long sumAt, long o) {
     float up = half ? Lanes.HALF_WAY : 1;
     float down = half ? 1 / Lanes.HALF_SCALE_DOWN : 1;
-    FloatVector top = Lanes.splat(Float.NEGATIVE_INFINITY);
+    if (scales != 0) {
+      multiply(p, scales);
+    }
+    if (op.softCap() > 0) {
+      cap(p, up);
+      up = 1;
+    }
+    FloatVector none = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector top = none;
     for (int j = 0; j < PAGE; j += N) {
-      FloatVector x = Lanes.load(p + 4 * j).mul(up);
-      if (scales != 0) {
-        x = x.mul(Lanes.load(scales + 4 * j));
-      }
-      if (op.softCap() > 0) {
-        x = VMath.tanh(x.mul(1 / op.softCap())).mul(op.softCap());
-      }
+      FloatVector x = FloatVector.fromMemorySegment(F, ALL, p + 4 * j, LITTLE_ENDIAN).mul(up);
       if (j < lo || j + N > hi) {
-        VectorMask<Integer> in =
-            Lanes.indices(j)
-                .compare(VectorOperators.GE, lo)
-                .and(Lanes.indices(j).compare(VectorOperators.LT, hi));
-        x = Lanes.splat(Float.NEGATIVE_INFINITY).blend(x, in.cast(Lanes.F));
+        x = none.blend(x, Lanes.between(lo - j, hi - j));
       }
-      Lanes.store(x, p + 4 * j);
+      x.intoMemorySegment(ALL, p + 4 * j, LITTLE_ENDIAN);
       top = top.max(x);
     }
     float before = Lanes.get(maxAt);
@@ -353,21 +366,29 @@ final class AttentionTile {
       }
       return;
     }
-    FloatVector sum = Lanes.zero();
-    for (int j = 0; j < PAGE; j += N) {
-      FloatVector e = VMath.exp(Lanes.load(p + 4 * j).sub(max));
-      sum = sum.add(e);
-      if (scales != 0) {
-        // A slot that was never written has a scale of any value; its probability is zero already.
-        e = e.mul(Lanes.load(scales + 4L * (PAGE + j)));
-      }
-      Lanes.store(e.mul(down), p + 4 * j);
+    float sum = VMath.exp(p, PAGE, max, down);
+    if (scales != 0) {
+      // A slot that was never written has a scale of any value; its probability is zero already.
+      multiply(p, scales + 4L * PAGE);
     }
     float alpha = max == before ? 1 : (float) Math.exp(before - max);
     Lanes.put(maxAt, max);
-    Lanes.put(sumAt, Lanes.get(sumAt) * alpha + Lanes.sum(sum));
+    Lanes.put(sumAt, Lanes.get(sumAt) * alpha + sum);
     if (alpha != 1) {
       scale(o, alpha);
+    }
+  }
+
+  private static void multiply(long p, long by) {
+    for (int j = 0; j < PAGE; j += N) {
+      Lanes.store(Lanes.load(p + 4 * j).mul(Lanes.load(by + 4 * j)), p + 4 * j);
+    }
+  }
+
+  private void cap(long p, float up) {
+    for (int j = 0; j < PAGE; j += N) {
+      FloatVector x = Lanes.load(p + 4 * j).mul(up / op.softCap());
+      Lanes.store(VMath.tanh(x).mul(op.softCap()), p + 4 * j);
     }
   }
 

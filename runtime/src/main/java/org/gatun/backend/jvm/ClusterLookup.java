@@ -178,6 +178,7 @@ final class ClusterLookup {
 
   private void products(long centroids, int m, long base, long scores, long rowBytes) {
     int dim = op.headDim();
+    tile.bring(centroids, 2 * PAGE * dim, m, base);
     if (m <= AttentionTile.FEW) {
       HalfGemm.tiles(base, 4L * dim, m, centroids, 2 * PAGE, dim, PAGE, scores, rowBytes, false);
       return;

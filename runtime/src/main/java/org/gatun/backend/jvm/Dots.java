@@ -1,10 +1,18 @@
 package org.gatun.backend.jvm;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.S2I;
+import static org.gatun.backend.jvm.Lanes.ALL;
+import static org.gatun.backend.jvm.Lanes.F;
+import static org.gatun.backend.jvm.Lanes.HALF_MASK;
+import static org.gatun.backend.jvm.Lanes.I;
 import static org.gatun.backend.jvm.Lanes.N;
-import static org.gatun.backend.jvm.Lanes.load;
-import static org.gatun.backend.jvm.Lanes.store;
+import static org.gatun.backend.jvm.Lanes.S;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
@@ -18,7 +26,8 @@ import jdk.incubator.vector.VectorShuffle;
  * </pre>
  *
  * k is a multiple of the vector's length. Every element is one chain of fused multiply-adds per
- * lane and one fixed tree over the lanes, wherever it stands in a tile.
+ * lane and one fixed tree over the lanes, wherever it stands in a tile. Vectors are handled in the
+ * open, for the reason that {@link Fields} gives.
  */
 final class Dots {
   /** Rows of B whose partial sums are kept before they are reduced. */
@@ -62,7 +71,8 @@ final class Dots {
       int keys = Math.min(KEYS, n - j);
       for (int r = 0; r < m; r += 4) {
         for (int i = 0; i < keys; i += 2) {
-          tile(a + r * as, as, b + (j + i) * bs, bs, k, partial + (long) i * W);
+          long x = b + (j + i) * bs;
+          tile(a + r * as, as, x, x + bs, k, partial + (long) i * W);
         }
         for (int i = r; i < Math.min(m, r + 4); i++) {
           reduce(partial + (i - r) * (long) KEYS * W, c + i * cs + 4L * j);
@@ -94,7 +104,7 @@ final class Dots {
   }
 
   private static void halfTile(long a, long as, long x, long y, int k, long out) {
-    FloatVector zero = Lanes.zero();
+    FloatVector zero = FloatVector.zero(F);
     FloatVector c00 = zero;
     FloatVector c01 = zero;
     FloatVector c10 = zero;
@@ -104,36 +114,42 @@ final class Dots {
     FloatVector c30 = zero;
     FloatVector c31 = zero;
     for (int i = 0; i < k; i += N) {
-      FloatVector b0 = Lanes.halfBits(x);
-      FloatVector b1 = Lanes.halfBits(y);
-      FloatVector a0 = load(a);
+      IntVector h0 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, x, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b0 = h0.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      IntVector h1 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, y, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b1 = h1.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      FloatVector a0 = FloatVector.fromMemorySegment(F, ALL, a, LITTLE_ENDIAN);
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = load(a + as);
+      FloatVector a1 = FloatVector.fromMemorySegment(F, ALL, a + as, LITTLE_ENDIAN);
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = load(a + 2 * as);
+      FloatVector a2 = FloatVector.fromMemorySegment(F, ALL, a + 2 * as, LITTLE_ENDIAN);
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = load(a + 3 * as);
+      FloatVector a3 = FloatVector.fromMemorySegment(F, ALL, a + 3 * as, LITTLE_ENDIAN);
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       a += W;
       x += W / 2;
       y += W / 2;
     }
-    store(c00, out);
-    store(c01, out + W);
-    store(c10, out + KEYS * W);
-    store(c11, out + (KEYS + 1) * W);
-    store(c20, out + 2 * KEYS * W);
-    store(c21, out + (2 * KEYS + 1) * W);
-    store(c30, out + 3 * KEYS * W);
-    store(c31, out + (3 * KEYS + 1) * W);
+    c00.intoMemorySegment(ALL, out, LITTLE_ENDIAN);
+    c01.intoMemorySegment(ALL, out + W, LITTLE_ENDIAN);
+    c10.intoMemorySegment(ALL, out + KEYS * W, LITTLE_ENDIAN);
+    c11.intoMemorySegment(ALL, out + (KEYS + 1) * W, LITTLE_ENDIAN);
+    c20.intoMemorySegment(ALL, out + 2 * KEYS * W, LITTLE_ENDIAN);
+    c21.intoMemorySegment(ALL, out + (2 * KEYS + 1) * W, LITTLE_ENDIAN);
+    c30.intoMemorySegment(ALL, out + 3 * KEYS * W, LITTLE_ENDIAN);
+    c31.intoMemorySegment(ALL, out + (3 * KEYS + 1) * W, LITTLE_ENDIAN);
   }
 
-  private static void tile(long a, long as, long b, long bs, int k, long out) {
-    FloatVector zero = Lanes.zero();
+  private static void tile(long a, long as, long x, long y, int k, long out) {
+    FloatVector zero = FloatVector.zero(F);
     FloatVector c00 = zero;
     FloatVector c01 = zero;
     FloatVector c10 = zero;
@@ -143,75 +159,73 @@ final class Dots {
     FloatVector c30 = zero;
     FloatVector c31 = zero;
     for (int i = 0; i < k; i += N) {
-      FloatVector b0 = load(b);
-      FloatVector b1 = load(b + bs);
-      FloatVector a0 = load(a);
+      FloatVector b0 = FloatVector.fromMemorySegment(F, ALL, x, LITTLE_ENDIAN);
+      FloatVector b1 = FloatVector.fromMemorySegment(F, ALL, y, LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.fromMemorySegment(F, ALL, a, LITTLE_ENDIAN);
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = load(a + as);
+      FloatVector a1 = FloatVector.fromMemorySegment(F, ALL, a + as, LITTLE_ENDIAN);
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = load(a + 2 * as);
+      FloatVector a2 = FloatVector.fromMemorySegment(F, ALL, a + 2 * as, LITTLE_ENDIAN);
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = load(a + 3 * as);
+      FloatVector a3 = FloatVector.fromMemorySegment(F, ALL, a + 3 * as, LITTLE_ENDIAN);
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       a += W;
-      b += W;
+      x += W;
+      y += W;
     }
-    store(c00, out);
-    store(c01, out + W);
-    store(c10, out + KEYS * W);
-    store(c11, out + (KEYS + 1) * W);
-    store(c20, out + 2 * KEYS * W);
-    store(c21, out + (2 * KEYS + 1) * W);
-    store(c30, out + 3 * KEYS * W);
-    store(c31, out + (3 * KEYS + 1) * W);
+    c00.intoMemorySegment(ALL, out, LITTLE_ENDIAN);
+    c01.intoMemorySegment(ALL, out + W, LITTLE_ENDIAN);
+    c10.intoMemorySegment(ALL, out + KEYS * W, LITTLE_ENDIAN);
+    c11.intoMemorySegment(ALL, out + (KEYS + 1) * W, LITTLE_ENDIAN);
+    c20.intoMemorySegment(ALL, out + 2 * KEYS * W, LITTLE_ENDIAN);
+    c21.intoMemorySegment(ALL, out + (2 * KEYS + 1) * W, LITTLE_ENDIAN);
+    c30.intoMemorySegment(ALL, out + 3 * KEYS * W, LITTLE_ENDIAN);
+    c31.intoMemorySegment(ALL, out + (3 * KEYS + 1) * W, LITTLE_ENDIAN);
   }
 
-  /** The sums of 16 vectors. */
+  /**
+   * The sums of 16 vectors, which are overwritten. Each halving adds every vector's other half; the
+   * sums of one go to the low lanes, those of its partner to the high ones.
+   */
   private static void reduce(long v, long out) {
-    if (N == 16) {
-      store(join(eight(v, 0), eight(v, 1), SWAP_1, HIGH_1), out);
-    } else if (N == 8) {
-      store(join(four(v, 0, 2), four(v, 1, 2), SWAP_1, HIGH_1), out);
-      store(join(four(v, 8, 2), four(v, 9, 2), SWAP_1, HIGH_1), out + W);
-    } else {
-      for (int i = 0; i < KEYS; i += 4) {
-        store(join(two(v, i, 2), two(v, i + 1, 2), SWAP_1, HIGH_1), out + 4L * i);
+    for (long g = v; g < v + KEYS * W; g += (long) N * W) {
+      if (N == 16) {
+        for (int i = 0; i < 8; i++) {
+          long at = g + (long) i * W;
+          FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+          FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 8 * W, LITTLE_ENDIAN);
+          a.blend(b, HIGH_8)
+              .add(b.blend(a, HIGH_8).rearrange(SWAP_8))
+              .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+        }
       }
+      if (N >= 8) {
+        for (int i = 0; i < 4; i++) {
+          long at = g + (long) i * W;
+          FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+          FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 4 * W, LITTLE_ENDIAN);
+          a.blend(b, HIGH_4)
+              .add(b.blend(a, HIGH_4).rearrange(SWAP_4))
+              .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+        }
+      }
+      for (int i = 0; i < 2; i++) {
+        long at = g + (long) i * W;
+        FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+        FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 2 * W, LITTLE_ENDIAN);
+        a.blend(b, HIGH_2)
+            .add(b.blend(a, HIGH_2).rearrange(SWAP_2))
+            .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+      }
+      FloatVector a = FloatVector.fromMemorySegment(F, ALL, g, LITTLE_ENDIAN);
+      FloatVector b = FloatVector.fromMemorySegment(F, ALL, g + W, LITTLE_ENDIAN);
+      a.blend(b, HIGH_1)
+          .add(b.blend(a, HIGH_1).rearrange(SWAP_1))
+          .intoMemorySegment(ALL, out + (g - v) / N, LITTLE_ENDIAN);
     }
-  }
-
-  /** Vectors first, first + 2, … first + 14 of 16 lanes. */
-  private static FloatVector eight(long v, int first) {
-    FloatVector low = join(pair16(v, first), pair16(v, first + 4), SWAP_4, HIGH_4);
-    FloatVector high = join(pair16(v, first + 2), pair16(v, first + 6), SWAP_4, HIGH_4);
-    return join(low, high, SWAP_2, HIGH_2);
-  }
-
-  private static FloatVector pair16(long v, int i) {
-    return join(load(v + (long) i * W), load(v + (i + 8L) * W), SWAP_8, HIGH_8);
-  }
-
-  /** Vectors first, first + step, … of 8 lanes. */
-  private static FloatVector four(long v, int first, int step) {
-    FloatVector low =
-        join(load(v + (long) first * W), load(v + (first + 2L * step) * W), SWAP_4, HIGH_4);
-    FloatVector high =
-        join(
-            load(v + (first + (long) step) * W), load(v + (first + 3L * step) * W), SWAP_4, HIGH_4);
-    return join(low, high, SWAP_2, HIGH_2);
-  }
-
-  private static FloatVector two(long v, int first, int step) {
-    return join(load(v + (long) first * W), load(v + (first + (long) step) * W), SWAP_2, HIGH_2);
-  }
-
-  /** Adds each vector's other half; a's sums go to the low lanes, b's to the high ones. */
-  private static FloatVector join(
-      FloatVector a, FloatVector b, VectorShuffle<Float> swap, VectorMask<Float> high) {
-    return a.add(a.rearrange(swap)).blend(b.add(b.rearrange(swap)), high);
   }
 }

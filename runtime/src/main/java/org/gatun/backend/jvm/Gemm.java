@@ -60,7 +60,8 @@ final class Gemm {
     }
   }
 
-  private static void add(int rows, long from, long c, long cs) {
+  /** {@code C += } rows of two vectors, side by side at {@code from}. */
+  static void add(int rows, long from, long c, long cs) {
     for (int r = 0; r < rows; r++) {
       store(load(from).add(load(c)), c);
       store(load(from + W).add(load(c + W)), c + W);

@@ -128,24 +128,28 @@ final class JvmPrefix implements AutoCloseable {
 
     /**
      * Writes the addresses of kept keys {@code from … from + count − 1} to {@code table}, the last
-     * one twice if their number is odd.
+     * one twice if their number is odd, and brings them and their values to the first cache. Returns
+     * what {@link Lanes#touch} does.
      */
-    void table(KeptRuns runs, int from, int count, long table) {
+    long table(KeptRuns runs, int from, int count, long table) {
       int piece = from / AttentionTile.SPLIT;
       int run = runs.pieceRun(piece);
       int skip = runs.pieceOffset(piece) + from % AttentionTile.SPLIT;
       while (skip >= runs.length(run)) {
         skip -= runs.length(run++);
       }
+      long touched = 0;
       for (int done = 0; done < count; run++, skip = 0) {
         long at = keys + (long) (runs.start(run) + skip) * rowBytes;
         int n = Math.min(count - done, runs.length(run) - skip);
+        touched ^= Lanes.touch(at, n * rowBytes) ^ Lanes.touch(at + valueOffset(), n * rowBytes);
         for (int i = 0; i < n; i++, at += rowBytes) {
           Lanes.ALL.set(Lanes.I64, table + 8L * (done + i), at);
         }
         done += n;
       }
       Lanes.ALL.set(Lanes.I64, table + 8L * count, Lanes.address(table + 8L * (count - 1)));
+      return touched;
     }
 
     /**

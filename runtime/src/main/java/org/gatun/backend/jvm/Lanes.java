@@ -33,6 +33,9 @@ final class Lanes {
   /** {@code i & INDEX} is an index that is plainly not negative. */
   static final int INDEX = (1 << 24) - 1;
 
+  /** Bytes of a cache line. */
+  static final int LINE = 64;
+
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -130,6 +133,11 @@ final class Lanes {
     return F.indexInRange(0, count);
   }
 
+  /** Lanes {@code lo … hi − 1}, of which any number may exist. */
+  static VectorMask<Float> between(int lo, int hi) {
+    return IOTA.compare(VectorOperators.GE, lo).and(IOTA.compare(VectorOperators.LT, hi)).cast(F);
+  }
+
   /** The first {@code count} lanes from memory, zero in the others. */
   static FloatVector load(long at, int count) {
     return count >= N
@@ -222,6 +230,9 @@ final class Lanes {
    */
   static final float HALF_WAY = 0x1p56f;
 
+  /** Sign, exponent and mantissa of a half, shifted; without the sign's copies. */
+  static final int HALF_MASK = 0x8FFFFFFF;
+
   /** Half-precision floats times 2^−112, exactly: sign, exponent and mantissa moved into place. */
   static FloatVector halfBits(long at) {
     // Sign-extended, so that one shift serves; the sign's copies before the exponent go.
@@ -229,7 +240,20 @@ final class Lanes {
         (IntVector)
             ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
                 .convertShape(VectorOperators.S2I, I, 0);
-    return h.lanewise(VectorOperators.LSHL, 13).and(0x8FFFFFFF).reinterpretAsFloats();
+    return h.lanewise(VectorOperators.LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+  }
+
+  /**
+   * Reads a word of every line of {@code bytes} bytes, so that memory brings them while nothing
+   * waits for one: products keep too few loads in flight to read at its pace. Store the result
+   * somewhere, or the compiler drops the loop.
+   */
+  static long touch(long at, int bytes) {
+    long all = 0;
+    for (long a = at, end = at + bytes; a < end; a += LINE) {
+      all ^= ALL.get(I64, a);
+    }
+    return all;
   }
 
   /** An address kept in memory. */

@@ -42,6 +42,35 @@ final class VMath {
     return y.blend(0f, x.lt(LOWEST));
   }
 
+  /**
+   * {@code x[i] = e^(x[i] − max) · factor} for {@code n} floats, whole vectors; returns their sum
+   * without the factor. The arithmetic of {@link #exp(FloatVector)} in the open, for the reason that
+   * {@link Fields} gives.
+   */
+  static float exp(long x, int n, float max, float factor) {
+    FloatVector sum = FloatVector.zero(F);
+    for (int i = 0; i < n; i += Lanes.N) {
+      long at = x + 4L * i;
+      FloatVector v = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN).sub(max);
+      FloatVector c = v.max(LOWEST).min(HIGHEST);
+      FloatVector shifted = c.fma(V_LOG2E, V_ROUND);
+      FloatVector k = shifted.sub(V_ROUND);
+      FloatVector r = k.fma(V_LN2_LOW, k.fma(V_LN2_HIGH, c));
+      FloatVector p = P0.fma(r, P1).fma(r, P2).fma(r, P3).fma(r, P4).fma(r, P5);
+      p = p.fma(r.mul(r), r).add(1f);
+      FloatVector power =
+          shifted
+              .reinterpretAsInts()
+              .add(127)
+              .lanewise(VectorOperators.LSHL, 23)
+              .reinterpretAsFloats();
+      FloatVector e = p.mul(power).blend(0f, v.lt(LOWEST));
+      sum = sum.add(e);
+      e.mul(factor).intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+    }
+    return Lanes.sum(sum);
+  }
+
   /** tanh, with an absolute error below 2e-7. */
   static FloatVector tanh(FloatVector x) {
     FloatVector e = exp(x.add(x));

@@ -80,16 +80,23 @@ public final class AttentionRig {
     layers = Math.max(1, TOTAL / keys);
   }
 
-  /** Measures all plans, interleaved; dense is the first line. */
-  public List<Line> run(Work work) {
+  private static final List<Plan> PLANS =
+      List.of(
+          new Plan("dense", AttentionPlan.DENSE, 0),
+          new Plan("squeezed, 70 %", new AttentionPlan.Squeezed(1), 0.7),
+          new Plan("squeezed, 90 %", new AttentionPlan.Squeezed(1), 0.9),
+          new Plan("squeezed two-level, 70 %", new AttentionPlan.Squeezed(2), 0.7),
+          new Plan("squeezed two-level, 90 %", new AttentionPlan.Squeezed(2), 0.9),
+          new Plan("block top-k 64", new AttentionPlan.BlockTopK(64, 1, 8), 0));
+
+  /**
+   * Measures plans, interleaved; dense is the first line.
+   *
+   * @param only plans beside dense: those whose name begins so
+   */
+  public List<Line> run(Work work, String only) {
     List<Plan> plans =
-        List.of(
-            new Plan("dense", AttentionPlan.DENSE, 0),
-            new Plan("squeezed, 70 %", new AttentionPlan.Squeezed(1), 0.7),
-            new Plan("squeezed, 90 %", new AttentionPlan.Squeezed(1), 0.9),
-            new Plan("squeezed two-level, 70 %", new AttentionPlan.Squeezed(2), 0.7),
-            new Plan("squeezed two-level, 90 %", new AttentionPlan.Squeezed(2), 0.9),
-            new Plan("block top-k 64", new AttentionPlan.BlockTopK(64, 1, 8), 0));
+        PLANS.stream().filter(p -> p == PLANS.getFirst() || p.name.startsWith(only)).toList();
     float[] queries = uniform(work.sequences * work.rows * HEADS * DIM, 7);
     int clusters = keys / 20;
     PrefixData prefix = prefix(clusters);
