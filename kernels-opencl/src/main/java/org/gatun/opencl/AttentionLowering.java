@@ -12,6 +12,9 @@ import org.gatun.graph.op.Attention;
  * Attention: tiles of query rows by splits of the keys, then a merge where there was more than one.
  */
 final class AttentionLowering {
+  /** Splits of a prefix beside those of pages: heads keep unequal numbers of its tokens. */
+  private static final int UNEVEN = 4;
+
   private final Lowering lowering;
   private final Tiles tiles;
   private final StepLimits limits;
@@ -70,13 +73,12 @@ final class AttentionLowering {
       this.node = node;
       this.queries = queries;
       this.decode = decode;
-      // Splits fill the device, or there is one per tile; kept tokens of a prefix bring as many
-      // again.
+      // Splits fill the device, or there is one per tile; kept tokens of a prefix bring more.
       long most = tiles.workers();
       if (op.plan() instanceof AttentionPlan.Squeezed) {
         long tileCount =
             Math.ceilDiv(limits.rows() * (op.heads() / op.kvHeads()), queries) + limits.sequences();
-        most = 2 * Math.max(most, tileCount * op.kvHeads());
+        most = (1 + UNEVEN) * Math.max(most, tileCount * op.kvHeads());
       }
       parts = at.scratch("attention parts", 4L * most * queries * (op.headDim() + 2));
     }
@@ -113,7 +115,8 @@ final class AttentionLowering {
         return 0;
       }
       int most = Math.max(1, at.kvPool().prefixPool().pages() / 2);
-      return Math.clamp(tiles.workers() / Math.max(1, count * op.kvHeads()), 1, most);
+      int units = UNEVEN * tiles.workers();
+      return Math.clamp(units / Math.max(1, count * op.kvHeads()), 1, most);
     }
 
     private String options(String plan) {

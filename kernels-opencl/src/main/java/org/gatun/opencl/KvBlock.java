@@ -8,7 +8,8 @@ import org.gatun.attention.KvStore;
 
 /**
  * The keys or values of one head in one page, on the host, as {@code kv.cl} lays them out: keys
- * [element][slot], values [slot][element], for INT8 a scale per slot behind them.
+ * [element][slot], values (and what {@code keys} is false for) [slot][element], for INT8 a scale
+ * per slot behind them.
  */
 final class KvBlock implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;

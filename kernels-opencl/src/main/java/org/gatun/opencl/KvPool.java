@@ -95,7 +95,7 @@ final class KvPool implements KvStore, AutoCloseable {
       }
     }
     if (!squeezed.isEmpty() && options.prefixes().count() > 0) {
-      prefixes = new PrefixPool(context, queue, codec, options.prefixes(), squeezed);
+      prefixes = new PrefixPool(context, queue, codec, options.prefixes(), squeezed, gpu);
     }
   }
 

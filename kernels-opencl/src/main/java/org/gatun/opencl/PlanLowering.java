@@ -36,7 +36,7 @@ final class PlanLowering {
     return tiles.gpu() ? 64 : 16;
   }
 
-  private String shape() {
+  private String shape(int local) {
     return " -DHEADS="
         + op.heads()
         + " -DKV_HEADS="
@@ -44,7 +44,7 @@ final class PlanLowering {
         + " -DDIM="
         + op.headDim()
         + " -DLOCAL="
-        + local();
+        + local;
   }
 
   /** Bits of kept tokens: [sequence][kv head][words]. */
@@ -77,14 +77,17 @@ final class PlanLowering {
     PrefixPool pool = at.kvPool().prefixPool();
     PrefixPool.Layer l = pool.layer(op.layer());
     ClBuffer bits = keptBits();
+    int local = tiles.gpu() ? local() : 1;
+    int planes = 2 + (tiles.gpu() ? 1 : 4);
+    long plane = Math.ceilDiv(pool.clusters(), 16) * 16L;
     ClBuffer scratch =
-        at.scratch("lookup", 12L * pool.clusters() * limits.sequences() * op.kvHeads());
+        at.scratch("lookup", 4L * planes * plane * limits.sequences() * op.kvHeads());
+    List<String> sources = List.of(tiles.gpu() ? "lookup_gpu.cl" : "lookup_cpu.cl", "lookup.cl");
     return new Launch(
         () ->
             lowering
                 .stepArgs(
-                    lowering.kernel(
-                        List.of("lookup.cl"), "-DLEVELS=" + plan.levels() + shape(), "lookup"))
+                    lowering.kernel(sources, "-DLEVELS=" + plan.levels() + shape(local), "lookup"))
                 .arg(at.activation(node.in().getFirst()))
                 .arg(l.sizes())
                 .arg(l.fine())
@@ -97,7 +100,7 @@ final class PlanLowering {
                 .arg(pool.words())
                 .arg(op.scale())
                 .arg(op.softCap())
-                .local(local(), 1, 1),
+                .local(local, 1, 1),
         (s, g) -> {
           g[0] = hasPrefix(s) ? op.kvHeads() : 0;
           g[1] = s.sequences();
@@ -113,7 +116,7 @@ final class PlanLowering {
     ClBuffer bits = blockBits();
     List<String> sources = List.of("kv.cl", "blocks.cl");
     // INT8 pages bring a LOCAL of their own for the append; the plan's comes last and stands.
-    String options = at.kvPool().options().replaceAll("-DLOCAL=\\d+", "") + shape();
+    String options = at.kvPool().options().replaceAll("-DLOCAL=\\d+", "") + shape(local());
     List<Launch> launches = new ArrayList<>();
     launches.add(
         new Launch(

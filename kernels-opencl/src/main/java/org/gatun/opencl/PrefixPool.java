@@ -13,8 +13,9 @@ import org.gatun.attention.PrefixData;
 import org.gatun.attention.PrefixLimits;
 
 /**
- * Clustered prefixes on the device. Keys and values lie as in KV pages, 64 clustered tokens each;
- * centroids and bounds as {@code lookup.cl} wants them.
+ * Clustered prefixes on the device. Keys and values lie as in KV pages, 64 clustered tokens each,
+ * but that keys are rows on a CPU, where a kept token then costs its own bytes; centroids and
+ * bounds lie as {@code lookup.cl} wants them.
  */
 final class PrefixPool implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;
@@ -37,10 +38,17 @@ final class PrefixPool implements AutoCloseable {
   private final ClQueue queue;
   private final KvCodec codec;
   private final PrefixLimits room;
+  private final boolean transposed;
   private final Map<Integer, Layer> layers = new HashMap<>();
 
   PrefixPool(
-      ClContext context, ClQueue queue, KvCodec codec, PrefixLimits room, List<KvLayer> planned) {
+      ClContext context,
+      ClQueue queue,
+      KvCodec codec,
+      PrefixLimits room,
+      List<KvLayer> planned,
+      boolean transposed) {
+    this.transposed = transposed;
     this.queue = queue;
     this.codec = codec;
     this.room = room;
@@ -153,7 +161,7 @@ final class PrefixPool implements AutoCloseable {
       Layer l, PrefixData.Layer from, int id, int head, int page, int tokens, boolean key) {
     int dim = l.shape.headDim();
     double[] x = new double[dim];
-    try (KvBlock block = new KvBlock(codec, dim, key)) {
+    try (KvBlock block = new KvBlock(codec, dim, key && transposed)) {
       for (int i = 0; i < Math.min(PAGE, tokens - page * PAGE); i++) {
         from.read(key, head, page * PAGE + i, tokens, x, 0);
         block.put(i, x);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.graph.Graph;
 import org.gatun.graph.MemoryPlan;
 import org.gatun.graph.StepLimits;
@@ -54,14 +55,17 @@ final class InspectCommand implements Callable<Integer> {
       names = "--attention",
       paramLabel = "PREFIX",
       description =
-          "Draw what each layer and head of a prefix file keeps over the document (see -o, --sparsity).")
+          "Draw what each layer and head of a prefix file keeps over the document (see -o, --plan).")
   private @Nullable Path attention;
 
   @Option(
-      names = "--sparsity",
-      description = "Of the drawing (default: ${DEFAULT-VALUE}).",
-      defaultValue = "0.9")
-  private double sparsity;
+      names = "--plan",
+      paramLabel = "PLAN",
+      description =
+          "Of the drawing: squeezed[:SPARSITY][,levels=1|2] or blocktopk[:PAGES][,init=N][,local=N]"
+              + " (default: ${DEFAULT-VALUE}).",
+      defaultValue = "squeezed:0.9")
+  private String plan = "squeezed:0.9";
 
   @Option(
       names = {"-o", "--output"},
@@ -106,11 +110,15 @@ final class InspectCommand implements Callable<Integer> {
     if (!svg && !output.toString().endsWith(".png")) {
       throw new UsageException("-o " + output + ": a drawing is an .svg or a .png file");
     }
-    if (!(sparsity >= 0 && sparsity < 1)) {
-      throw new UsageException("--sparsity is 0 or more and below 1");
-    }
+    boolean pages = plan.startsWith("blocktopk");
+    AttentionFlags.Choice choice = AttentionFlags.parse(plan, !pages);
     StoredPrefix p = PrefixFile.open(file, Arena.ofAuto());
-    KeptMap map = KeptMap.of(p, 2, sparsity, 100);
+    KeptMap map =
+        switch (choice.plan()) {
+          case AttentionPlan.Squeezed s -> KeptMap.of(p, s.levels(), choice.sparsity(), 100);
+          case AttentionPlan.BlockTopK b -> KeptMap.of(p, b, 100);
+          case AttentionPlan.Dense d -> throw new UsageException("--plan dense keeps every key");
+        };
     List<String> labels = new ArrayList<>();
     for (int r = 0; r < map.share().length; r++) {
       labels.add(
@@ -119,8 +127,8 @@ final class InspectCommand implements Callable<Integer> {
       System.out.println(labels.getLast() + " of the keys");
     }
     String title =
-        "Keys read by the last %d tokens over the %d before, squeezed at %.0f %%"
-            .formatted(PrefixBuilder.WINDOW, p.data().tokens(), 100 * sparsity);
+        "Keys read by the last %d tokens over %d, %s"
+            .formatted(PrefixBuilder.WINDOW, pages ? p.tokens().length : p.data().tokens(), plan);
     HeatMap heat = new HeatMap(title, labels, map.share());
     if (svg) {
       Files.writeString(output, heat.svg());

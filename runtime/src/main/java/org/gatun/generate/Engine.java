@@ -243,7 +243,7 @@ public final class Engine implements AutoCloseable {
    * @throws org.gatun.prefix.PrefixFormatException if another model read it
    */
   public Prefix prefix(StoredPrefix stored) {
-    if (!stored.modelKey().equals(model.weights().key())) {
+    if (!stored.modelKey().equals(model.weights().content())) {
       throw new PrefixFormatException(
           "the prefix was read by another model ("
               + stored.family()
@@ -252,7 +252,7 @@ public final class Engine implements AutoCloseable {
               + "); this one is "
               + model.config().family()
               + ", "
-              + model.weights().key()
+              + model.weights().content()
               + ": build the prefix anew");
     }
     Prefix[] p = new Prefix[1];

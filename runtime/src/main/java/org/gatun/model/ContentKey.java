@@ -9,8 +9,9 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
- * Names the content of a model file without reading all of it: a SHA-256 over its size, its time of
- * change, its header and 64 samples of its data.
+ * Names the content of a model file without reading all of it: a SHA-256 over its size, its header
+ * and 64 samples of its data, and for {@link #of} its time of change, which tells a change between
+ * the samples too.
  */
 public final class ContentKey {
   private static final int SAMPLES = 64;
@@ -20,15 +21,24 @@ public final class ContentKey {
 
   /** The key of {@code file}, whose first {@code headerBytes} are hashed whole. */
   public static String of(MappedFile file, long headerBytes) {
-    MessageDigest sha;
-    long changed;
     try {
-      sha = MessageDigest.getInstance("SHA-256");
-      changed = Files.getLastModifiedTime(file.path()).toMillis();
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
+      return of(file, headerBytes, Files.getLastModifiedTime(file.path()).toMillis());
     } catch (IOException e) {
       throw new ModelFormatException(file.path() + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** The same without the time of change: copies have one name. */
+  public static String timeless(MappedFile file, long headerBytes) {
+    return of(file, headerBytes, 0);
+  }
+
+  private static String of(MappedFile file, long headerBytes, long changed) {
+    MessageDigest sha;
+    try {
+      sha = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
     }
     MemorySegment data = file.data();
     long size = data.byteSize();

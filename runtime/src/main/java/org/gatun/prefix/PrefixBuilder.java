@@ -130,7 +130,7 @@ public final class PrefixBuilder {
       }
       PrefixData data = new PrefixData(clustered, layers);
       return new StoredPrefix(
-          model.weights().key(),
+          model.weights().content(),
           model.config().family(),
           tokens,
           data,

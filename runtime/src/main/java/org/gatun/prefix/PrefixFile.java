@@ -31,7 +31,7 @@ import org.gatun.attention.PrefixData;
  */
 public final class PrefixFile {
   private static final byte[] MAGIC = "GATUNPFX".getBytes(StandardCharsets.US_ASCII);
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
   private static final int HEADER = 24;
   private static final ValueLayout.OfInt I32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

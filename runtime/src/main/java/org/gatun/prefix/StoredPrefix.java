@@ -1,5 +1,6 @@
 package org.gatun.prefix;
 
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.PrefixData;
@@ -69,6 +70,24 @@ public record StoredPrefix(
       }
       return softCap > 0 ? softCap * Math.tanh(dot * scale / softCap) : dot * scale;
     }
+  }
+
+  /** The keys of one head of a layer that sees everything, in the document's order. */
+  double[][] keys(KvLayer shape, int head) {
+    PrefixData.Layer l = data.layer(shape.layer());
+    int c = data.tokens();
+    double[][] keys = new double[tokens.length][shape.headDim()];
+    for (int k = 0; k < c; k++) {
+      int at = l.order().getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, (long) head * c + k);
+      l.read(true, head, k, c, keys[at], 0);
+    }
+    Tail t = tail.stream().filter(x -> x.layer().equals(shape)).findFirst().orElseThrow();
+    for (int k = c; k < tokens.length; k++) {
+      for (int i = 0; i < shape.headDim(); i++) {
+        keys[k][i] = t.keys()[(k - c) * shape.width() + head * shape.headDim() + i];
+      }
+    }
+    return keys;
   }
 
   /** Tokens behind the clustered ones. */

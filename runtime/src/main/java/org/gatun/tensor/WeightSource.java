@@ -19,4 +19,12 @@ public interface WeightSource {
    * be empty.
    */
   String key();
+
+  /**
+   * Names the content alone: a copy of the files, or files that were touched, have the same name.
+   * For what outlives the files' place and time, such as a prefix file.
+   */
+  default String content() {
+    return key();
+  }
 }

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import org.gatun.attention.AttentionPlan;
@@ -66,7 +67,11 @@ class PrefixTest {
   }
 
   private static EngineOptions options(StoredPrefix p, int levels, KvCodec codec) {
-    return EngineOptions.of(model("llama"))
+    return options(model("llama"), p, levels, codec);
+  }
+
+  private static EngineOptions options(Path model, StoredPrefix p, int levels, KvCodec codec) {
+    return EngineOptions.of(model)
         .withBackend("jvm", "", 2)
         .withContext(256, 2)
         .withKv(codec)
@@ -173,6 +178,28 @@ class PrefixTest {
   }
 
   @Test
+  void copyOfTheModelTakesThePrefixAndAnotherModelDoesNot() throws IOException {
+    Path copy = Files.copy(model("llama"), dir.resolve("copy.gguf"));
+    Files.setLastModifiedTime(copy, FileTime.fromMillis(1_000_000_000_000L));
+    byte[] other = Files.readAllBytes(copy);
+    other[other.length - 1] ^= 1;
+    Path changed = Files.write(dir.resolve("changed.gguf"), other);
+    try (Arena arena = Arena.ofShared()) {
+      StoredPrefix p = build(KvCodec.F16, 0.05, arena);
+      try (Engine e = Engine.load(options(copy, p, 2, KvCodec.F16));
+          Prefix doc = e.prefix(p);
+          Session s = e.session(doc, 0.7)) {
+        assertThat(s).isNotNull();
+      }
+      try (Engine e = Engine.load(options(changed, p, 2, KvCodec.F16))) {
+        assertThatThrownBy(() -> e.prefix(p))
+            .isInstanceOf(PrefixFormatException.class)
+            .hasMessageContaining("another model");
+      }
+    }
+  }
+
+  @Test
   void badFilesAreRefusedByName() throws IOException {
     Path file = dir.resolve("doc.prefix");
     try (Arena arena = Arena.ofShared()) {
@@ -228,6 +255,21 @@ class PrefixTest {
       PrefixQuality.Row all = new PrefixQuality(p).rows(0).getFirst();
       assertThat(all.mass()).isEqualTo(1);
       assertThat(all.error()).isZero();
+    }
+  }
+
+  @Test
+  void mapOfBlockTopKShowsTheStretchesThatAreRead() {
+    try (Arena arena = Arena.ofShared()) {
+      StoredPrefix p = build(KvCodec.F16, 0.05, arena);
+      assertThat(KeptMap.of(p, new AttentionPlan.BlockTopK(64, 1, 8), 10).kept()).containsOnly(1.0);
+      // Tokens from slot 128 on see three pages and read the first and their own.
+      KeptMap two = KeptMap.of(p, new AttentionPlan.BlockTopK(2, 1, 1), 10);
+      for (double[] row : two.share()) {
+        assertThat(row[0]).isEqualTo(1);
+        assertThat(row[4]).isBetween(0.2, 0.8);
+        assertThat(row[9]).isEqualTo(1);
+      }
     }
   }
 

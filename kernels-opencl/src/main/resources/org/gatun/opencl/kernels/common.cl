@@ -48,3 +48,15 @@ INLINE float max16(float16 v) {
   float2 c = fmax(b.lo, b.hi);
   return fmax(c.x, c.y);
 }
+
+// Reads a byte of every line of `bytes` bytes, so that memory brings them while nothing waits for one: products keep
+// too few loads in flight to read at its pace. Volatile, or the compiler drops it.
+INLINE void touch(const global void *at, int bytes) {
+  const volatile global uchar *p = (const volatile global uchar *)at;
+  for (int i = 0; i < bytes; i += 64) {
+    (void)p[i];
+  }
+}
+
+// Clusters of a plane of a lookup's scratch.
+#define LOOKUP_PLANE(n) (((n) + 15) / 16 * 16)

@@ -1,70 +1,10 @@
 // Which clusters of its prefix a (sequence, KV head) keeps: squeezed attention's centroid lookup. One work-group of
-// LOCAL work-items each; a work-item has every LOCAL-th cluster.
+// LOCAL work-items each; lookup_means is of the device's class.
 //   sizes [prefix][3]: tokens, fine clusters, coarse clusters     centroids [prefix][kv head][K][DIM] in half precision
-//   starts, children [prefix][kv head][K + 1]                     scratch [sequence][kv head][3][K]: scores, means, keys
+//   starts, children [prefix][kv head][K + 1]                     scratch [sequence][kv head][LOOKUP_QUERIES + 2][plane]:
+//   scores, means, keys
 //   bits [sequence][kv head][words]: a bit per token
-#define G (HEADS / KV_HEADS)
-
-INLINE float lookup_max(float v, local float *s) {
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier result is read
-  s[get_local_id(0)] = v;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's value is in
-  for (int i = 0; i < LOCAL; i++) {
-    v = fmax(v, s[i]);
-  }
-  return v;
-}
-
-INLINE float lookup_sum(float v, local float *s) {
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier result is read
-  s[get_local_id(0)] = v;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's value is in
-  float sum = 0;
-  for (int i = 0; i < LOCAL; i++) {
-    sum += s[i];
-  }
-  return sum;
-}
-
-// Mean estimated softmax weight per key of every cluster that has keys.
-INLINE void lookup_means(const global float *q, int rows, int head, const global ushort *centroids, int n,
-    global float *x, global float *mean, const global float *keys, float scale, float softCap, local float *s) {
-  int id = get_local_id(0);
-  for (int i = id; i < n; i += LOCAL) {
-    mean[i] = 0;
-  }
-  for (int f = 0; f < rows * G; f++) {
-    const global float *query = q + ((long)(f / G) * HEADS + head * G + f % G) * DIM;
-    float most = -INFINITY;
-    for (int i = id; i < n; i += LOCAL) {
-      if (keys[i] > 0) {
-        float16 dot = 0;
-        for (int d = 0; d < DIM / 16; d++) {
-          float16 c = half_bits16(convert_uint16(vload16(d, centroids + (long)i * DIM)));
-          dot = fma(vload16(d, query), c, dot);
-        }
-        float v = sum16(dot) * scale;
-        v = softCap > 0 ? softCap * tanh(v / softCap) : v;
-        x[i] = v;
-        most = fmax(most, v);
-      }
-    }
-    most = lookup_max(most, s);
-    float sum = 0;
-    for (int i = id; i < n; i += LOCAL) {
-      if (keys[i] > 0) {
-        x[i] = exp(x[i] - most);
-        sum += keys[i] * x[i];
-      }
-    }
-    sum = lookup_sum(sum, s);
-    for (int i = id; i < n; i += LOCAL) {
-      if (keys[i] > 0) {
-        mean[i] += x[i] / sum / (rows * G);
-      }
-    }
-  }
-}
+// A plane has room for K floats, in whole vectors.
 
 kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
 void lookup(const global int *step, int4 lim, const global float *q, const global int *sizes,
@@ -86,9 +26,10 @@ void lookup(const global int *step, int4 lim, const global float *q, const globa
   int rows = SEQ_FIELD(step, lim, SEQ_ROW_COUNT, seq);
   q += (long)SEQ_FIELD(step, lim, SEQ_ROW_START, seq) * HEADS * DIM;
   long own = (long)seq * KV_HEADS + head;
-  global float *x = scratch + own * 3 * K;
-  global float *mean = x + K;
-  global float *keys = mean + K;
+  int plane = LOOKUP_PLANE(K);
+  global float *mean = scratch + own * (LOOKUP_QUERIES + 2) * plane;
+  global float *keys = mean + plane;
+  global float *x = keys + plane;
   bits += own * words;
   for (int i = id; i < words; i += LOCAL) {
     bits[i] = 0;

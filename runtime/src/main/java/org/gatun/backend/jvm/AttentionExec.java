@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Attention over paged KV and over kept keys of prefixes. Work is cut into (tile of rows, KV head),
  * and each of these into pieces of {@link AttentionTile#SPLIT} keys: kept runs of the prefix first,
- * then pages. Where tiles leave threads idle, as in decode, pieces are the units of work, and their
- * states are merged in order afterwards. Both cuts give the same bits. Heads that keep unequal
- * numbers of keys are claimed one by one.
+ * then pages. Where there are few tiles, as in decode, pieces are the units of work, so that heads
+ * with unequal numbers of kept keys end together, and their states are merged in order afterwards.
+ * Both cuts give the same bits.
  */
 final class AttentionExec implements Exec {
   /** States of splits, shared by all attention nodes: they run one after another. */
@@ -34,6 +34,9 @@ final class AttentionExec implements Exec {
 
   /** Chosen pages of a piece. */
   private static final int PAGES = AttentionTile.SPLIT / KvStore.PAGE_SLOTS;
+
+  /** Tiles and heads per thread up to which pieces are units: fewer would not end together. */
+  private static final int FEW = 8;
 
   private final WorkerPool pool;
   private final Scratch scratch;
@@ -98,7 +101,7 @@ final class AttentionExec implements Exec {
         Math.ceilDiv(limits.slots(), AttentionTile.SPLIT)
             + (lookup == null ? 0 : Math.ceilDiv(room.tokens(), AttentionTile.SPLIT))
             + 1;
-    capacity = pool.workers() == 1 ? 0 : Math.min(8192, 2 * pool.workers() * splits);
+    capacity = pool.workers() == 1 ? 0 : Math.min(8192, FEW * pool.workers() * splits);
     states.need(capacity * stateBytes);
   }
 
@@ -114,7 +117,7 @@ final class AttentionExec implements Exec {
     boolean narrow = cut(s);
     int whole = tiles * op.kvHeads();
     int units = pieceStart[whole];
-    boolean idle = whole < 2 * pool.workers();
+    boolean idle = whole < FEW * pool.workers();
     if (narrow && idle && units > whole && units <= capacity) {
       pool.run(splitTask, units);
       pool.run(mergeTask, whole);

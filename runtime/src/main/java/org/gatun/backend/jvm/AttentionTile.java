@@ -74,7 +74,7 @@ final class AttentionTile {
 
   /** Bytes of the softmax state of {@code m} query rows. */
   long stateBytes(int m) {
-    return 8L * Math.ceilDiv(m, 16) * 16 + (m + Gemm.ROWS) * oRow;
+    return 8L * Math.ceilDiv(m, 16) * 16 + m * oRow;
   }
 
   long scratchBytes() {

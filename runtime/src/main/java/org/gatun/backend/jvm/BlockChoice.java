@@ -236,15 +236,16 @@ final class BlockChoice {
     for (int i = 0; i < count; i++) {
       long key = coarse ? coarseKey(seq, kvHead, first + i) : compressedKey(seq, kvHead, first + i);
       if (half) {
-        // One more for the last pair.
         Lanes.ALL.set(Lanes.I64, plain + 8L * i, key);
-        Lanes.ALL.set(Lanes.I64, plain + 8L * (i + 1), key);
       } else {
         Lanes.widen(pages.compressedCodec(), key, dim, plain + 4L * i * dim);
       }
     }
     long scores = tile.scores(base);
     if (half) {
+      for (int i = count; i % Dots.KEYS != 0; i++) {
+        Lanes.ALL.set(Lanes.I64, plain + 8L * i, Lanes.address(plain));
+      }
       Dots.halfRows(base, 4L * dim, m, plain, count, dim, scores, S_ROW, tile.partial(base));
     } else {
       Dots.rows(base, 4L * dim, m, plain, 4L * dim, count, dim, scores, S_ROW, tile.partial(base));

@@ -1,9 +1,11 @@
 package org.gatun.backend.jvm;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.gatun.backend.jvm.Lanes.ALL;
+import static org.gatun.backend.jvm.Lanes.F;
 import static org.gatun.backend.jvm.Lanes.N;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
@@ -201,42 +203,55 @@ final class ClusterLookup {
   }
 
   private static boolean isEmpty(long weight) {
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < PAGE; i += N) {
-      sum = sum.add(Lanes.load(weight + 4L * i));
+    for (int i = 0; i < PAGE; i++) {
+      if (Lanes.get(weight + 4L * i) > 0) {
+        return false;
+      }
     }
-    return Lanes.sum(sum) == 0;
+    return true;
   }
 
   /** Adds one query's share of the mean. */
   private void softmax(long x, int tiles, long weight, long mean, float up, float share) {
-    FloatVector none = Lanes.splat(Float.NEGATIVE_INFINITY);
-    FloatVector top = none;
-    for (int i = 0; i < tiles * PAGE; i += N) {
-      FloatVector w = Lanes.load(weight + 4L * i);
-      VectorMask<Float> in = w.compare(VectorOperators.GT, 0f);
-      FloatVector s = Lanes.load(x + 4L * i).mul(up);
-      if (op.softCap() > 0) {
-        s = VMath.tanh(s.mul(1 / op.softCap())).mul(op.softCap());
+    int n = tiles * PAGE;
+    if (op.softCap() > 0) {
+      for (int i = 0; i < n; i += N) {
+        FloatVector s = Lanes.load(x + 4L * i).mul(up / op.softCap());
+        Lanes.store(VMath.tanh(s).mul(op.softCap()), x + 4L * i);
       }
-      s = none.blend(s, in);
-      Lanes.store(s, x + 4L * i);
-      top = top.max(s);
+      up = 1;
     }
-    float max = top.reduceLanes(VectorOperators.MAX);
+    float max = top(x, n, weight, up);
     if (max == Float.NEGATIVE_INFINITY) {
       return;
     }
-    FloatVector sum = Lanes.zero();
-    for (int i = 0; i < tiles * PAGE; i += N) {
-      FloatVector e = VMath.exp(Lanes.load(x + 4L * i).sub(max));
-      Lanes.store(e, x + 4L * i);
-      sum = e.fma(Lanes.load(weight + 4L * i), sum);
+    VMath.exp(x, n, max, 1);
+    FloatVector sum = FloatVector.zero(F);
+    for (int i = 0; i < n; i += N) {
+      FloatVector e = FloatVector.fromMemorySegment(F, ALL, x + 4L * i, LITTLE_ENDIAN);
+      FloatVector w = FloatVector.fromMemorySegment(F, ALL, weight + 4L * i, LITTLE_ENDIAN);
+      sum = e.fma(w, sum);
     }
-    FloatVector factor = Lanes.splat(share / Lanes.sum(sum));
-    for (int i = 0; i < tiles * PAGE; i += N) {
-      Lanes.store(Lanes.load(x + 4L * i).fma(factor, Lanes.load(mean + 4L * i)), mean + 4L * i);
+    FloatVector factor = FloatVector.broadcast(F, share / Lanes.sum(sum));
+    for (int i = 0; i < n; i += N) {
+      FloatVector e = FloatVector.fromMemorySegment(F, ALL, x + 4L * i, LITTLE_ENDIAN);
+      e.fma(factor, FloatVector.fromMemorySegment(F, ALL, mean + 4L * i, LITTLE_ENDIAN))
+          .intoMemorySegment(ALL, mean + 4L * i, LITTLE_ENDIAN);
     }
+  }
+
+  /** Scales the scores, hides those of clusters without a weight, and returns the highest. */
+  private static float top(long x, int n, long weight, float up) {
+    FloatVector none = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector top = none;
+    for (int i = 0; i < n; i += N) {
+      FloatVector w = FloatVector.fromMemorySegment(F, ALL, weight + 4L * i, LITTLE_ENDIAN);
+      FloatVector s = FloatVector.fromMemorySegment(F, ALL, x + 4L * i, LITTLE_ENDIAN).mul(up);
+      s = none.blend(s, w.compare(VectorOperators.GT, 0f));
+      s.intoMemorySegment(ALL, x + 4L * i, LITTLE_ENDIAN);
+      top = top.max(s);
+    }
+    return top.reduceLanes(VectorOperators.MAX);
   }
 
   private Step step() {

@@ -21,8 +21,8 @@ import jdk.incubator.vector.VectorShuffle;
  * that were gathered and thus cannot have lanes of their own.
  *
  * <pre>
- *   register tile: 4 rows of A × 2 rows of B, lanes along k      → partial sums [4][16][N]
- *   then N vectors of one row are summed at once by halving:     s0 … sN−1 in one vector
+ *   register tile: 4 rows of A × 2 rows of B, lanes along k      → halved once, partial sums [4][8][N]
+ *   then N rows of B are summed at once by more halving:         s0 … sN−1 in one vector
  * </pre>
  *
  * k is a multiple of the vector's length. Every element is one chain of fused multiply-adds per
@@ -31,18 +31,22 @@ import jdk.incubator.vector.VectorShuffle;
  */
 final class Dots {
   /** Rows of B whose partial sums are kept before they are reduced. */
-  private static final int KEYS = 16;
+  static final int KEYS = 16;
+
+  private static final int PAIRS = KEYS / 2;
 
   private static final int W = 4 * N;
 
-  /** Scratch for partial sums. */
-  static final long PARTIAL_BYTES = 4L * KEYS * W;
+  private static final int HALF = N / 2;
 
-  private static final VectorShuffle<Float> SWAP_8 = swap(8);
+  /** Scratch for partial sums. */
+  static final long PARTIAL_BYTES = 4L * PAIRS * W;
+
+  private static final VectorShuffle<Float> SWAP = swap(HALF);
+  private static final VectorMask<Float> HIGH = high(HALF);
   private static final VectorShuffle<Float> SWAP_4 = swap(4);
   private static final VectorShuffle<Float> SWAP_2 = swap(2);
   private static final VectorShuffle<Float> SWAP_1 = swap(1);
-  private static final VectorMask<Float> HIGH_8 = high(8);
   private static final VectorMask<Float> HIGH_4 = high(4);
   private static final VectorMask<Float> HIGH_2 = high(2);
   private static final VectorMask<Float> HIGH_1 = high(1);
@@ -70,12 +74,12 @@ final class Dots {
     for (int j = 0; j < n; j += KEYS) {
       int keys = Math.min(KEYS, n - j);
       for (int r = 0; r < m; r += 4) {
-        for (int i = 0; i < keys; i += 2) {
+        for (int i = 0; i < keys; i += i % N + 1 == HALF ? HALF + 1 : 1) {
           long x = b + (j + i) * bs;
-          tile(a + r * as, as, x, x + bs, k, partial + (long) i * W);
+          tile(a + r * as, as, x, x + HALF * bs, k, partial + (long) place(i) * W);
         }
         for (int i = r; i < Math.min(m, r + 4); i++) {
-          reduce(partial + (i - r) * (long) KEYS * W, c + i * cs + 4L * j);
+          reduce(partial + (i - r) * (long) PAIRS * W, c + i * cs + 4L * j);
         }
       }
     }
@@ -83,21 +87,21 @@ final class Dots {
 
   /**
    * The same with rows of B in half precision at the addresses {@code table[0 … n − 1]}, read in
-   * place; C is {@link Lanes#HALF_SCALE_DOWN} times the products. The table has an even number of
-   * valid entries.
+   * place; C is {@link Lanes#HALF_SCALE_DOWN} times the products. The table has {@code n} rounded
+   * up to 16 valid entries.
    */
   static void halfRows(
       long a, long as, int m, long table, int n, int k, long c, long cs, long partial) {
     for (int j = 0; j < n; j += KEYS) {
       int keys = Math.min(KEYS, n - j);
       for (int r = 0; r < m; r += 4) {
-        for (int i = 0; i < keys; i += 2) {
-          long at = table + 8L * (j + i);
-          halfTile(
-              a + r * as, as, Lanes.address(at), Lanes.address(at + 8), k, partial + (long) i * W);
+        for (int i = 0; i < keys; i += i % N + 1 == HALF ? HALF + 1 : 1) {
+          long x = Lanes.address(table + 8L * (j + i));
+          long y = Lanes.address(table + 8L * (j + i + HALF));
+          halfTile(a + r * as, as, x, y, k, partial + (long) place(i) * W);
         }
         for (int i = r; i < Math.min(m, r + 4); i++) {
-          reduce(partial + (i - r) * (long) KEYS * W, c + i * cs + 4L * j);
+          reduce(partial + (i - r) * (long) PAIRS * W, c + i * cs + 4L * j);
         }
       }
     }
@@ -138,14 +142,18 @@ final class Dots {
       x += W / 2;
       y += W / 2;
     }
-    c00.intoMemorySegment(ALL, out, LITTLE_ENDIAN);
-    c01.intoMemorySegment(ALL, out + W, LITTLE_ENDIAN);
-    c10.intoMemorySegment(ALL, out + KEYS * W, LITTLE_ENDIAN);
-    c11.intoMemorySegment(ALL, out + (KEYS + 1) * W, LITTLE_ENDIAN);
-    c20.intoMemorySegment(ALL, out + 2 * KEYS * W, LITTLE_ENDIAN);
-    c21.intoMemorySegment(ALL, out + (2 * KEYS + 1) * W, LITTLE_ENDIAN);
-    c30.intoMemorySegment(ALL, out + 3 * KEYS * W, LITTLE_ENDIAN);
-    c31.intoMemorySegment(ALL, out + (3 * KEYS + 1) * W, LITTLE_ENDIAN);
+    c00.blend(c01, HIGH)
+        .add(c01.blend(c00, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out, LITTLE_ENDIAN);
+    c10.blend(c11, HIGH)
+        .add(c11.blend(c10, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + PAIRS * W, LITTLE_ENDIAN);
+    c20.blend(c21, HIGH)
+        .add(c21.blend(c20, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + 2 * PAIRS * W, LITTLE_ENDIAN);
+    c30.blend(c31, HIGH)
+        .add(c31.blend(c30, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + 3 * PAIRS * W, LITTLE_ENDIAN);
   }
 
   private static void tile(long a, long as, long x, long y, int k, long out) {
@@ -177,33 +185,32 @@ final class Dots {
       x += W;
       y += W;
     }
-    c00.intoMemorySegment(ALL, out, LITTLE_ENDIAN);
-    c01.intoMemorySegment(ALL, out + W, LITTLE_ENDIAN);
-    c10.intoMemorySegment(ALL, out + KEYS * W, LITTLE_ENDIAN);
-    c11.intoMemorySegment(ALL, out + (KEYS + 1) * W, LITTLE_ENDIAN);
-    c20.intoMemorySegment(ALL, out + 2 * KEYS * W, LITTLE_ENDIAN);
-    c21.intoMemorySegment(ALL, out + (2 * KEYS + 1) * W, LITTLE_ENDIAN);
-    c30.intoMemorySegment(ALL, out + 3 * KEYS * W, LITTLE_ENDIAN);
-    c31.intoMemorySegment(ALL, out + (3 * KEYS + 1) * W, LITTLE_ENDIAN);
+    c00.blend(c01, HIGH)
+        .add(c01.blend(c00, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out, LITTLE_ENDIAN);
+    c10.blend(c11, HIGH)
+        .add(c11.blend(c10, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + PAIRS * W, LITTLE_ENDIAN);
+    c20.blend(c21, HIGH)
+        .add(c21.blend(c20, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + 2 * PAIRS * W, LITTLE_ENDIAN);
+    c30.blend(c31, HIGH)
+        .add(c31.blend(c30, HIGH).rearrange(SWAP))
+        .intoMemorySegment(ALL, out + 3 * PAIRS * W, LITTLE_ENDIAN);
+  }
+
+  /** Where the pair that begins with row i of 16 stands: rows i and i + N/2 share a vector. */
+  private static int place(int i) {
+    return i / N * HALF + i % N;
   }
 
   /**
-   * The sums of 16 vectors, which are overwritten. Each halving adds every vector's other half; the
-   * sums of one go to the low lanes, those of its partner to the high ones.
+   * The sums of 16 rows in 8 vectors, which are overwritten. Each halving adds every row's other
+   * half; the sums of one go to the low lanes, those of its partner to the high ones.
    */
   private static void reduce(long v, long out) {
-    for (long g = v; g < v + KEYS * W; g += (long) N * W) {
+    for (long g = v; g < v + PAIRS * W; g += (long) HALF * W) {
       if (N == 16) {
-        for (int i = 0; i < 8; i++) {
-          long at = g + (long) i * W;
-          FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
-          FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 8 * W, LITTLE_ENDIAN);
-          a.blend(b, HIGH_8)
-              .add(b.blend(a, HIGH_8).rearrange(SWAP_8))
-              .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
-        }
-      }
-      if (N >= 8) {
         for (int i = 0; i < 4; i++) {
           long at = g + (long) i * W;
           FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
@@ -213,19 +220,21 @@ final class Dots {
               .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
         }
       }
-      for (int i = 0; i < 2; i++) {
-        long at = g + (long) i * W;
-        FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
-        FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 2 * W, LITTLE_ENDIAN);
-        a.blend(b, HIGH_2)
-            .add(b.blend(a, HIGH_2).rearrange(SWAP_2))
-            .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+      if (N >= 8) {
+        for (int i = 0; i < 2; i++) {
+          long at = g + (long) i * W;
+          FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);
+          FloatVector b = FloatVector.fromMemorySegment(F, ALL, at + 2 * W, LITTLE_ENDIAN);
+          a.blend(b, HIGH_2)
+              .add(b.blend(a, HIGH_2).rearrange(SWAP_2))
+              .intoMemorySegment(ALL, at, LITTLE_ENDIAN);
+        }
       }
       FloatVector a = FloatVector.fromMemorySegment(F, ALL, g, LITTLE_ENDIAN);
       FloatVector b = FloatVector.fromMemorySegment(F, ALL, g + W, LITTLE_ENDIAN);
       a.blend(b, HIGH_1)
           .add(b.blend(a, HIGH_1).rearrange(SWAP_1))
-          .intoMemorySegment(ALL, out + (g - v) / N, LITTLE_ENDIAN);
+          .intoMemorySegment(ALL, out + (g - v) / HALF, LITTLE_ENDIAN);
     }
   }
 }

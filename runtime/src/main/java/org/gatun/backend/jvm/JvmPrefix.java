@@ -63,7 +63,7 @@ final class JvmPrefix implements AutoCloseable {
 
   private long allocate(long size) {
     bytes += size;
-    return arena.allocate(size + 256, 64).address();
+    return LargePages.allocate(arena, size + 256);
   }
 
   /** One KV head of one layer. */
@@ -128,8 +128,8 @@ final class JvmPrefix implements AutoCloseable {
 
     /**
      * Writes the addresses of kept keys {@code from … from + count − 1} to {@code table}, the last
-     * one twice if their number is odd, and brings them and their values to the first cache. Returns
-     * what {@link Lanes#touch} does.
+     * one as often as {@link Dots#halfRows} wants, and brings them and their values to the first
+     * cache. Returns what {@link Lanes#touch} does.
      */
     long table(KeptRuns runs, int from, int count, long table) {
       int piece = from / AttentionTile.SPLIT;
@@ -148,7 +148,10 @@ final class JvmPrefix implements AutoCloseable {
         }
         done += n;
       }
-      Lanes.ALL.set(Lanes.I64, table + 8L * count, Lanes.address(table + 8L * (count - 1)));
+      long last = Lanes.address(table + 8L * (count - 1));
+      for (int i = count; i % Dots.KEYS != 0; i++) {
+        Lanes.ALL.set(Lanes.I64, table + 8L * i, last);
+      }
       return touched;
     }
 

@@ -44,8 +44,8 @@ final class VMath {
 
   /**
    * {@code x[i] = e^(x[i] − max) · factor} for {@code n} floats, whole vectors; returns their sum
-   * without the factor. The arithmetic of {@link #exp(FloatVector)} in the open, for the reason that
-   * {@link Fields} gives.
+   * without the factor. The arithmetic of {@link #exp(FloatVector)} in the open, for the reason
+   * that {@link Fields} gives.
    */
   static float exp(long x, int n, float max, float factor) {
     FloatVector sum = FloatVector.zero(F);

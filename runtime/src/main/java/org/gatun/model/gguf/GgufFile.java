@@ -209,6 +209,11 @@ public final class GgufFile implements WeightSource, AutoCloseable {
   }
 
   @Override
+  public String content() {
+    return ContentKey.timeless(file, headerBytes);
+  }
+
+  @Override
   public void close() {
     file.close();
   }

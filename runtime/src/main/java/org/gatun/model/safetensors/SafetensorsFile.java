@@ -164,6 +164,11 @@ public final class SafetensorsFile implements WeightSource, AutoCloseable {
   }
 
   @Override
+  public String content() {
+    return ContentKey.timeless(file, dataStart);
+  }
+
+  @Override
   public void close() {
     file.close();
   }

@@ -44,6 +44,11 @@ public final class SafetensorsModel {
     public String key() {
       return shards.key();
     }
+
+    @Override
+    public String content() {
+      return shards.content();
+    }
   }
 
   /**

@@ -135,6 +135,13 @@ public final class Shards implements WeightSource, AutoCloseable {
   }
 
   @Override
+  public String content() {
+    StringBuilder name = new StringBuilder();
+    files.forEach(f -> name.append(f.content()));
+    return name.toString();
+  }
+
+  @Override
   public void close() {
     files.forEach(SafetensorsFile::close);
   }

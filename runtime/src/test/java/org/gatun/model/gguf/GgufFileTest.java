@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.function.Consumer;
@@ -101,9 +102,16 @@ class GgufFileTest {
     Path path = write(small());
     var time = Files.getLastModifiedTime(path);
     String before;
+    String content;
     try (GgufFile file = GgufFile.open(path)) {
       before = file.key();
+      content = file.content();
       assertThat(file.key()).isEqualTo(before).hasSize(32);
+    }
+    Files.setLastModifiedTime(path, FileTime.fromMillis(time.toMillis() + 5000));
+    try (GgufFile file = GgufFile.open(path)) {
+      assertThat(file.key()).isNotEqualTo(before);
+      assertThat(file.content()).isEqualTo(content);
     }
     byte[] bytes = Files.readAllBytes(path);
     bytes[bytes.length - 1] ^= 1;
@@ -111,6 +119,7 @@ class GgufFileTest {
     Files.setLastModifiedTime(path, time);
     try (GgufFile file = GgufFile.open(path)) {
       assertThat(file.key()).isNotEqualTo(before);
+      assertThat(file.content()).isNotEqualTo(content);
     }
   }
 
