@@ -9,11 +9,11 @@ import org.gatun.attention.KvStore;
 import org.gatun.attention.PrefixData;
 
 /**
- * A prefix in memory. Keys are row-major here, unlike in pages: a kept run then costs its own bytes
- * and no others.
+ * A prefix in memory. Keys are rows here, unlike in pages, each with its value behind it: a kept
+ * run then costs its own bytes and no others, in one piece.
  *
  * <pre>
- *   per layer and KV head:   K [C][d]  V [C][d]  in the KV codec     for INT8  K scales [C]  V scales [C]
+ *   per layer and KV head:   [C] { K [d]  V [d] }  in the KV codec   for INT8  K scales [C]  V scales [C]
  *                            centroids [K / 64][d][64] in f16: lanes are centroids, as in a page
  * </pre>
  */
@@ -71,8 +71,8 @@ final class JvmPrefix implements AutoCloseable {
     private final KvCodec codec;
     private final int dim;
     private final int rowBytes;
-    private final long keys;
-    private final long values;
+    private final int tokenBytes;
+    private final long tokens;
     private final long keyScales;
     private final long valueScales;
     private final Level fine;
@@ -82,13 +82,12 @@ final class JvmPrefix implements AutoCloseable {
       this.codec = codec;
       dim = l.shape().headDim();
       rowBytes = dim * codec.elementBytes();
-      long size = (long) rowBytes * data.tokens();
-      keys = allocate(size);
-      values = allocate(size);
+      tokenBytes = 2 * rowBytes;
+      tokens = allocate((long) tokenBytes * data.tokens());
       keyScales = scaled() ? allocate(4L * data.tokens()) : 0;
       valueScales = scaled() ? allocate(4L * data.tokens()) : 0;
-      copy(l, head, true, keys, keyScales);
-      copy(l, head, false, values, valueScales);
+      copy(l, head, true, tokens, keyScales);
+      copy(l, head, false, tokens + valueOffset(), valueScales);
       fine = new Level(l, head, false);
       coarse = new Level(l, head, true);
     }
@@ -96,13 +95,16 @@ final class JvmPrefix implements AutoCloseable {
     private void copy(PrefixData.Layer l, int head, boolean key, long to, long scales) {
       double[] x = new double[dim];
       if (l.codec() == codec && !scaled()) {
-        long size = (long) rowBytes * data.tokens();
-        MemorySegment.copy(key ? l.keys() : l.values(), head * size, Lanes.ALL, to, size);
+        MemorySegment rows = key ? l.keys() : l.values();
+        for (int t = 0; t < data.tokens(); t++) {
+          long from = rowBytes * ((long) head * data.tokens() + t);
+          MemorySegment.copy(rows, from, Lanes.ALL, to + (long) t * tokenBytes, rowBytes);
+        }
         return;
       }
       for (int t = 0; t < data.tokens(); t++) {
         l.read(key, head, t, data.tokens(), x, 0);
-        float scale = codec.write(x, 0, dim, Lanes.ALL.asSlice(to + (long) t * rowBytes), 0);
+        float scale = codec.write(x, 0, dim, Lanes.ALL.asSlice(to + (long) t * tokenBytes), 0);
         if (scales != 0) {
           Lanes.put(scales + 4L * t, scale);
         }
@@ -123,7 +125,7 @@ final class JvmPrefix implements AutoCloseable {
 
     /** How far a value lies behind its key. */
     long valueOffset() {
-      return values - keys;
+      return rowBytes;
     }
 
     /**
@@ -140,10 +142,10 @@ final class JvmPrefix implements AutoCloseable {
       }
       long touched = 0;
       for (int done = 0; done < count; run++, skip = 0) {
-        long at = keys + (long) (runs.start(run) + skip) * rowBytes;
+        long at = tokens + (long) (runs.start(run) + skip) * tokenBytes;
         int n = Math.min(count - done, runs.length(run) - skip);
-        touched ^= Lanes.touch(at, n * rowBytes) ^ Lanes.touch(at + valueOffset(), n * rowBytes);
-        for (int i = 0; i < n; i++, at += rowBytes) {
+        touched ^= Lanes.touch(at, n * tokenBytes);
+        for (int i = 0; i < n; i++, at += tokenBytes) {
           Lanes.ALL.set(Lanes.I64, table + 8L * (done + i), at);
         }
         done += n;
@@ -169,8 +171,10 @@ final class JvmPrefix implements AutoCloseable {
       for (int done = 0; done < count; run++) {
         int token = runs.start(run) + skip;
         int n = Math.min(count - done, runs.length(run) - skip);
-        Lanes.widen(
-            codec, (key ? keys : values) + (long) token * rowBytes, n * dim, to + 4L * done * dim);
+        long at = tokens + (long) token * tokenBytes + (key ? 0 : valueOffset());
+        for (int i = 0; i < n; i++) {
+          Lanes.widen(codec, at + (long) i * tokenBytes, dim, to + 4L * (done + i) * dim);
+        }
         for (int i = 0; i < n && scales != 0; i++) {
           Lanes.put(scales + 4L * (done + i), Lanes.get(keyScales + 4L * (token + i)));
           Lanes.put(scales + 4L * (PAGE + done + i), Lanes.get(valueScales + 4L * (token + i)));
