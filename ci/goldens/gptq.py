@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a small 4-bit checkpoint as GPTQ and AWQ tools publish it, with what it must decode to.
 
-No public GPTQ tool was tried; this follows the published algorithm
+Beside the checkpoint of a public tool (gptq_tool.py); this follows the published algorithm
 (Frantar et al. 2022, arXiv 2210.17323, act-order) and the published packings:
   gptq1  act-order, zero points stored minus one     gptq2  act-order, zero points as they are
   sym1   symmetric, stored as 7 (v1)                 sym2   symmetric, stored as 8, for a wrong label

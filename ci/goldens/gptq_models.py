@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Quantises the tiny Llama to 4 bits and writes it as GPTQ and AWQ tools publish models.
 
-No public tool made these; the packings and config.json follow what they publish:
+Beside the checkpoint of a public tool (gptq_tool.py), for what that does not write; the packings and config.json follow what they publish:
   gptq     act-order, v1 zero points (stored one too low), any zero points
   gptq_v2  act-order, v2 zero points, symmetric; every matrix of a block shares no order with another
   awq      packed along columns, no order

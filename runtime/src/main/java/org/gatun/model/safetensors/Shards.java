@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.gatun.json.Json;
 import org.gatun.json.JsonObject;
 import org.gatun.model.MappedFile;
@@ -20,7 +21,8 @@ import org.gatun.tensor.WeightSource;
 /** All safetensors files of a model folder as one source, by the names in the files. */
 public final class Shards implements WeightSource, AutoCloseable {
   private static final String INDEX = "model.safetensors.index.json";
-  private static final String SINGLE = "model.safetensors";
+  private static final String SUFFIX = ".safetensors";
+  private static final String SINGLE = "model" + SUFFIX;
   private static final int MAX_SHARDS = 4096;
 
   private final List<SafetensorsFile> files;
@@ -32,7 +34,8 @@ public final class Shards implements WeightSource, AutoCloseable {
   }
 
   /**
-   * Opens the shards that the folder's index lists, or its {@value #SINGLE}.
+   * Opens the shards that the folder's index lists, its {@value #SINGLE}, or else its only file of
+   * that kind: quantisation tools choose other names.
    *
    * @throws ModelFormatException if one is missing or damaged, or does not hold what the index says
    */
@@ -40,11 +43,7 @@ public final class Shards implements WeightSource, AutoCloseable {
     Path index = folder.resolve(INDEX);
     if (!Files.exists(index)) {
       Path single = folder.resolve(SINGLE);
-      if (!Files.exists(single)) {
-        throw new ModelFormatException(
-            folder + ": has neither " + SINGLE + " nor " + INDEX + "; is it a model folder?");
-      }
-      return open(List.of(single));
+      return open(List.of(Files.exists(single) ? single : only(folder)));
     }
     Map<String, Path> places = readIndex(index);
     Shards shards = open(new LinkedHashSet<>(places.values()));
@@ -57,6 +56,22 @@ public final class Shards implements WeightSource, AutoCloseable {
           }
         });
     return shards;
+  }
+
+  private static Path only(Path folder) {
+    List<Path> found = List.of();
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> all = Files.list(folder)) {
+        found = all.filter(f -> f.getFileName().toString().endsWith(SUFFIX)).toList();
+      } catch (IOException e) {
+        throw new ModelFormatException(folder + ": cannot be listed: " + e.getMessage(), e);
+      }
+    }
+    if (found.size() != 1) {
+      throw new ModelFormatException(
+          folder + ": has neither " + SINGLE + " nor " + INDEX + "; is it a model folder?");
+    }
+    return found.getFirst();
   }
 
   private static Map<String, Path> readIndex(Path index) {

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
 import org.gatun.model.ModelFormatException;
+import org.gatun.model.safetensors.SafetensorsFile;
 import org.gatun.model.safetensors.Shards;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
@@ -48,7 +50,7 @@ class QuantizedModelTest {
   @TempDir Path temporary;
 
   static Stream<Arguments> kinds() {
-    return Stream.of("gptq", "gptq_v2", "awq")
+    return Stream.of("gptq", "gptq_v2", "awq", "autogptq")
         .flatMap(k -> Stream.of("reference", "jvm").map(b -> arguments(k, b)));
   }
 
@@ -70,7 +72,7 @@ class QuantizedModelTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gptq", "gptq_v2", "awq"})
+  @ValueSource(strings = {"gptq", "gptq_v2", "awq", "autogptq"})
   void twoRanksGiveTheSingleRanksText(String kind) {
     Path folder = FOLDER.resolve(kind);
     assertThat(RanksText.greedy("jvm", folder, 2, 8))
@@ -94,6 +96,27 @@ class QuantizedModelTest {
       assertThat(shared.weights().weight("blk.0.attn_q.weight").dtype()).isEqualTo(DType.Q5_0);
       assertThat(apart.weights().weight("blk.0.attn_q.weight").dtype()).isEqualTo(DType.Q4_0);
     }
+  }
+
+  /** A folder that AutoGPTQ 0.7.1 made, against what its own layers make of their weights. */
+  @Test
+  void aPublicToolsWeightsAreThoseOfTheTool() {
+    int matrices = 0;
+    try (Shards shards = Shards.open(FOLDER.resolve("autogptq"));
+        SafetensorsFile expected =
+            SafetensorsFile.open(FOLDER.resolve("autogptq_expected.safetensors"))) {
+      for (Tensor t : expected.tensors().values()) {
+        QuantizedMatrix m = QuantizedReader.gptq(shards, t.name(), false);
+        int[] sorted = m.groupOf().clone();
+        Arrays.sort(sorted);
+        assertThat(m.groupOf()).as("%s is act-order", t.name()).isNotEqualTo(sorted);
+        assertThat(m.dequantize())
+            .as(t.name())
+            .isEqualTo(t.data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
+        matrices++;
+      }
+    }
+    assertThat(matrices).isEqualTo(2 * 7);
   }
 
   private static long gathers(Model m) {
@@ -190,7 +213,7 @@ class QuantizedModelTest {
           .append('"')
           .append(name)
           .append("\":{\"dtype\":\"F32\",\"shape\":")
-          .append(java.util.Arrays.toString(shapes.get(name)))
+          .append(Arrays.toString(shapes.get(name)))
           .append(",\"data_offsets\":[")
           .append(at)
           .append(',')

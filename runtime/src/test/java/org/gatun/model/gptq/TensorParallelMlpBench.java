@@ -1,5 +1,6 @@
 package org.gatun.model.gptq;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -7,6 +8,7 @@ import org.gatun.graph.op.Activation;
 import org.gatun.model.gptq.TensorParallelMlp.Layout;
 import org.gatun.model.gptq.TensorParallelMlp.Stage;
 import org.gatun.parallel.Communicator;
+import org.gatun.parallel.ReduceType;
 import org.gatun.parallel.SharedMemoryCost;
 import org.gatun.parallel.shm.Ranks;
 
@@ -19,6 +21,7 @@ import org.gatun.parallel.shm.Ranks;
 final class TensorParallelMlpBench {
   private static final int[] ROWS = {1, 2, 4, 8, 16};
   private static final int GROUP = 128;
+  private static final int ALONE_ROUNDS = 301;
 
   /**
    * Medians of one layout with m rows: milliseconds of every stage, of the whole, and p95 of it.
@@ -164,25 +167,50 @@ final class TensorParallelMlpBench {
     }
   }
 
-  private static void model(List<Shape> shapes) {
+  /** Latency and bandwidth of the collectives between two ranks, of the same sizes but alone. */
+  private static List<Line> alone(Communicator c, List<Shape> shapes) {
     List<double[]> gathers = new ArrayList<>();
     List<double[]> sums = new ArrayList<>();
     for (Shape s : shapes) {
-      for (Cell c : s.two()) {
-        if (c.layout() == Layout.NAIVE) {
-          gathers.add(new double[] {4.0 * c.m() * s.hidden() / 2, c.of(Stage.ALL_GATHER) * 1e6});
+      for (int m : ROWS) {
+        MemorySegment part = MemorySegment.ofArray(new float[m * s.hidden() / 2]);
+        MemorySegment whole = MemorySegment.ofArray(new float[m * s.hidden()]);
+        MemorySegment sum = MemorySegment.ofArray(new float[m * s.width()]);
+        double[] gather = new double[ALONE_ROUNDS];
+        double[] reduce = new double[ALONE_ROUNDS];
+        for (int i = 0; i < ALONE_ROUNDS; i++) {
+          gather[i] = nanos(c, () -> c.allGather(part, whole));
+          reduce[i] = nanos(c, () -> c.allReduce(sum, ReduceType.F32));
         }
-        sums.add(new double[] {4.0 * c.m() * s.width(), c.of(Stage.ALL_REDUCE) * 1e6});
+        gathers.add(new double[] {part.byteSize(), median(gather)});
+        sums.add(new double[] {sum.byteSize(), median(reduce)});
       }
     }
-    Line gather = Line.fit(gathers);
-    Line sum = Line.fit(sums);
+    return List.of(Line.fit(gathers), Line.fit(sums));
+  }
+
+  private static double nanos(Communicator c, Runnable collective) {
+    c.barrier();
+    long t = System.nanoTime();
+    collective.run();
+    return System.nanoTime() - t;
+  }
+
+  private static double median(double[] x) {
+    Arrays.sort(x);
+    return x[x.length / 2];
+  }
+
+  private static void model(List<Shape> shapes) throws Exception {
+    List<Line> fitted = Ranks.run(2, c -> alone(c, shapes)).getFirst();
+    Line gather = fitted.getFirst();
+    Line sum = fitted.getLast();
     // A rank copies its part in and all parts out: three copies of a part with two ranks.
     double copy = gather.beta() / 3;
     SharedMemoryCost cost =
         new SharedMemoryCost(sum.alpha(), copy, Math.max(1e-4, sum.beta() - copy));
     System.out.printf(
-        "%nFitted to the collectives of two ranks: all-gather %.1f us + %.3f ns per byte of a part,"
+        "%nFitted to the collectives of two ranks alone: all-gather %.1f us + %.3f ns per byte of a part,"
             + " all-reduce %.1f us + %.3f ns per byte.%n%n",
         gather.alpha() / 1e3, gather.beta(), sum.alpha() / 1e3, sum.beta());
     System.out.println(
