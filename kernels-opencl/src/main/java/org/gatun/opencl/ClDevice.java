@@ -129,6 +129,8 @@ record ClDevice(
         + computeUnits
         + " units, "
         + (globalBytes >> 20)
-        + " MiB)";
+        + " MiB, "
+        + (Variants.present(this).isEmpty() ? "no variants" : "has " + Variants.present(this))
+        + ")";
   }
 }

@@ -53,7 +53,7 @@ public final class ClKernelHost implements KernelHost {
 
     Open(ClContext context) {
       this.context = context;
-      library = new KernelLibrary(context);
+      library = new KernelLibrary(context, Variants.NONE);
       queue = new ClQueue(context, false);
     }
 

@@ -37,10 +37,27 @@ final class ClQueue implements AutoCloseable {
 
   /** Copies host bytes to a buffer; they are free for reuse when this returns if blocking. */
   void write(ClBuffer to, long offset, MemorySegment from, long size, boolean blocking) {
+    if (ClContext.CHECKED && blocking && size < to.size()) {
+      writeWhole(to, offset, from, size);
+      return;
+    }
     ClException.check(
         clEnqueueWriteBuffer(
             handle, to.handle(), blocking ? 1 : 0, offset, size, from, 0, NULL, NULL),
         "writing to the device");
+  }
+
+  /**
+   * Oclgrind 21.10 forgets what was initialised in a buffer at each write of the host, but for as
+   * many bytes as that write has, from the buffer's start: a part goes with all the rest.
+   */
+  private void writeWhole(ClBuffer to, long offset, MemorySegment from, long size) {
+    try (Arena a = Arena.ofConfined()) {
+      MemorySegment whole = a.allocate(to.size(), 64);
+      read(to, 0, whole, to.size());
+      MemorySegment.copy(from, 0, whole, offset, size);
+      write(to, 0, whole, to.size(), true);
+    }
   }
 
   /** Copies device bytes to the host and waits for them. */

@@ -26,23 +26,35 @@ import org.jspecify.annotations.Nullable;
  * source, options, device and driver. A binary that the driver refuses is built anew.
  */
 final class KernelLibrary implements AutoCloseable {
+  /** In front of every kernel's sources; the last is empty unless the options say LOCAL. */
+  static final List<String> PRELUDE = List.of("variants.cl", "common.cl", "reduce.cl");
+
   private final ClContext context;
+  private final Variants variants;
   private final Map<String, MemorySegment> programs = new HashMap<>();
   private final Map<String, String> sources = new HashMap<>();
 
-  KernelLibrary(ClContext context) {
+  KernelLibrary(ClContext context, Variants variants) {
     this.context = context;
+    this.variants = variants;
   }
 
-  /** A kernel of the program made of these source files, in this order. */
+  /** What kernels are built for beyond OpenCL C 1.2. */
+  Variants variants() {
+    return variants;
+  }
+
+  /** A kernel of the program made of these source files, in this order, behind the prelude. */
   synchronized ClKernel kernel(
       @Nullable Path cacheDir, List<String> files, String options, String name) {
     String key = files + " " + options;
     MemorySegment program = programs.get(key);
     if (program == null) {
       StringBuilder text = new StringBuilder();
+      PRELUDE.forEach(f -> text.append(source(f)));
       files.forEach(f -> text.append(source(f)));
-      program = build(cacheDir, text.toString(), options, String.join("+", files));
+      String all = variants.options(options);
+      program = build(cacheDir, text.toString(), all, String.join("+", files));
       programs.put(key, program);
     }
     return new ClKernel(context, program, name);

@@ -48,12 +48,7 @@ final class KvPool implements KvStore, AutoCloseable {
       for (KvLayer k : graph.kv()) {
         long size = options.kvSlots() * k.kvHeads() * codec.headBytes(k.headDim());
         ClBuffer keys = context.buffer("keys of layer " + k.layer(), size);
-        ClKernel copy =
-            kernels.kernel(
-                options.cacheDir(),
-                List.of("common.cl", "kv.cl"),
-                "-cl-std=CL1.2 " + options(),
-                "kv_copy");
+        ClKernel copy = kernels.kernel(options.cacheDir(), List.of("kv.cl"), options(), "kv_copy");
         Layer partial = new Layer(keys, keys, k.kvHeads(), k.headDim(), copy);
         layers.put(k.layer(), partial);
         ClBuffer values = context.buffer("values of layer " + k.layer(), size);
@@ -85,8 +80,8 @@ final class KvPool implements KvStore, AutoCloseable {
         ClKernel copy =
             kernels.kernel(
                 options.cacheDir(),
-                List.of("common.cl", "kv.cl", "blocks.cl"),
-                "-cl-std=CL1.2 " + options().replaceAll("-DLOCAL=\\d+", "") + " -DLOCAL=16" + shape,
+                List.of("kv.cl", "blocks.cl"),
+                options().replaceAll("-DLOCAL=\\d+", "") + " -DLOCAL=16" + shape,
                 "compressed_copy");
         ClBuffer keys =
             context.buffer("compressed keys of layer " + a.layer(), 4L * floats * pages);

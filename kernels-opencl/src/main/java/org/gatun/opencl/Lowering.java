@@ -2,7 +2,9 @@ package org.gatun.opencl;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.gatun.backend.BackendException;
 import org.gatun.graph.Dim;
@@ -31,8 +33,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Turns nodes into launches: which kernel, built with which options, over which operands. */
 final class Lowering {
-  private static final String STANDARD = "-cl-std=CL1.2";
-
   /** Where operands lie. */
   interface Operands {
     ClBuffer activation(Value v);
@@ -111,12 +111,9 @@ final class Lowering {
     return at.activation(n.out().get(i));
   }
 
-  /** A kernel of these sources behind the common one. */
+  /** A kernel of these sources. */
   ClKernel kernel(List<String> sources, String options, String name) {
-    List<String> files = new ArrayList<>();
-    files.add("common.cl");
-    files.addAll(sources);
-    return kernels.kernel(cacheDir, files, (STANDARD + " " + options).strip(), name);
+    return kernels.kernel(cacheDir, sources, options, name);
   }
 
   /** Sets the step buffer and the limits as the first two arguments. */
@@ -301,56 +298,43 @@ final class Lowering {
             }));
   }
 
-  private static List<String> codec(BlockLayout layout, String user) {
+  private static List<String> codec(BlockLayout layout, String... users) {
     List<String> files = new ArrayList<>(List.of("lanes.cl"));
     files.addAll(layout.sources());
-    files.add(user);
+    files.addAll(List.of(users));
     return files;
   }
 
   private List<Launch> matMul(MatMul op, Node n) {
     List<Launch> launches = new ArrayList<>();
+    Set<Integer> ready = new HashSet<>();
     Value x = n.in().getFirst();
     for (int p = 0; p < op.parts(); p++) {
       Value w = n.in().get(1 + p);
       ClBuffer bias = op.bias() ? weights.vector(n.in().get(1 + op.parts() + p).name()) : null;
-      project(launches, x, w, null, bias, n.out().get(p), "-DGATED=0", p == 0);
+      project(launches, x, w, null, bias, n.out().get(p), "-DGATED=0", ready);
     }
     return launches;
   }
 
   private List<Launch> gatedMatMul(GatedMatMul op, Node n) {
     List<Launch> launches = new ArrayList<>();
+    Set<Integer> ready = new HashSet<>();
     Value x = n.in().get(0);
     Value gate = n.in().get(1);
     Value up = n.in().get(2);
-    if (gate.dtype() == up.dtype()) {
-      String kind = "-DGATED=" + kind(op.activation());
-      project(launches, x, gate, up, null, n.out().getFirst(), kind, true);
-      return launches;
-    }
-    // Two formats: the gate waits in scratch.
     Value y = n.out().getFirst();
-    ClBuffer wait = at.scratch("gate", 4L * limits.rows() * y.cols());
-    project(launches, x, gate, null, null, wait, y, "-DGATED=0", true);
-    project(launches, x, up, null, null, out(n, 0), y, "-DGATED=0", false);
-    int counter = counter(y);
-    launches.add(
-        new Launch(
-            () ->
-                kernel(List.of("elementwise.cl"), "", "gated_act")
-                    .local(64, 1, 1)
-                    .arg(at.step())
-                    .arg(counter)
-                    .arg(wait)
-                    .arg(out(n, 0))
-                    .arg(out(n, 0))
-                    .arg(y.cols())
-                    .arg(kind(op.activation())),
-            (s, g) -> g[0] = Math.ceilDiv(rows(counter, s) * y.cols(), 64)));
+    String kind = "-DGATED=" + kind(op.activation());
+    if (gate.dtype() == up.dtype()) {
+      project(launches, x, gate, up, null, y, kind, ready);
+    } else {
+      project(launches, x, gate, null, null, y, "-DGATED=0", ready);
+      project(launches, x, up, null, null, y, kind + " -DGATE_IN_Y", ready);
+    }
     return launches;
   }
 
+  /** One product; {@code ready} holds the forms of x that earlier products of the node left. */
   private void project(
       List<Launch> launches,
       Value x,
@@ -359,40 +343,57 @@ final class Lowering {
       @Nullable ClBuffer bias,
       Value y,
       String gated,
-      boolean first) {
-    project(launches, x, w, w2, bias, at.activation(y), y, gated, first);
-  }
-
-  /** One product; {@code first} packs x, which later products of the node share. */
-  private void project(
-      List<Launch> launches,
-      Value x,
-      Value w,
-      @Nullable Value w2,
-      @Nullable ClBuffer bias,
-      ClBuffer to,
-      Value y,
-      String gated,
-      boolean first) {
-    ClBuffer a = weights.matrix(w.name());
-    ClBuffer b = w2 == null ? null : weights.matrix(w2.name());
+      Set<Integer> ready) {
     Product p =
         new Product(
             BlockLayout.of(w.dtype()),
             counter(x),
             at.activation(x),
-            a,
-            b,
+            weights.matrix(w.name()),
+            w2 == null ? null : weights.matrix(w2.name()),
             bias,
-            to,
+            at.activation(y),
             y.cols(),
             x.cols(),
             gated);
-    if (tiles.gpu()) {
-      gpuProduct(launches, p);
+    if (!tiles.gpu()) {
+      cpuProduct(launches, p, ready.add(1));
+    } else if (kernels.variants().int8(tiles) && w.dtype().isQuantized()) {
+      gpuProduct(launches, p, quantised(launches, p, ready.add(p.layout.segment())));
     } else {
-      cpuProduct(launches, p, first);
+      gpuProduct(launches, p, null);
     }
+  }
+
+  /** Activations in 8 bits, and per segment their scale and scaled sum. */
+  private record Quantised(ClBuffer words, ClBuffer scales) {}
+
+  private Quantised quantised(List<Launch> launches, Product p, boolean first) {
+    int segment = p.layout.segment();
+    int segments = Math.ceilDiv(p.cols, segment);
+    long most = (long) limits.rows() * segments;
+    Quantised q =
+        new Quantised(
+            at.scratch("words of " + segment, most * segment),
+            at.scratch("scales of " + segment, most * 8));
+    if (first) {
+      launches.add(
+          new Launch(
+              () ->
+                  kernel(List.of("quantise.cl"), "-DSEG=" + segment, "quantise")
+                      .arg(at.step())
+                      .arg(p.counter)
+                      .arg(p.x)
+                      .arg(q.words)
+                      .arg(q.scales)
+                      .arg(p.cols)
+                      .local(16, 1, 1),
+              (s, g) -> {
+                g[0] = Math.ceilDiv(segments, 16);
+                g[1] = rows(p.counter, s);
+              }));
+    }
+    return q;
   }
 
   private record Product(
@@ -407,13 +408,13 @@ final class Lowering {
       int cols,
       String gated) {}
 
-  private void gpuProduct(List<Launch> launches, Product p) {
+  private void gpuProduct(List<Launch> launches, Product p, @Nullable Quantised x) {
     int most = 8;
     for (int nt : new int[] {1, 2, 4, most}) {
       int lower = nt / 2;
       launches.add(
           new Launch(
-              () -> gpuArgs(p, nt, "project").local(16, 8, 1),
+              () -> gpuArgs(p, x, nt, "project").local(16, 8, 1),
               (s, g) -> {
                 long rows = rows(p.counter, s);
                 g[0] = rows > lower && rows <= nt ? BlockLayout.groups(p.outs) : 0;
@@ -421,7 +422,7 @@ final class Lowering {
     }
     launches.add(
         new Launch(
-            () -> gpuArgs(p, most, "project_tiled").local(16, 16, 1),
+            () -> gpuArgs(p, x, most, "project_tiled").local(16, 16, 1),
             (s, g) -> {
               long rows = rows(p.counter, s);
               g[0] = rows > most ? Math.ceilDiv(p.outs, 64) : 0;
@@ -429,18 +430,16 @@ final class Lowering {
             }));
   }
 
-  private ClKernel gpuArgs(Product p, int nt, String name) {
-    String options = "-DLANES=1 " + p.gated + " -DNT=" + nt;
-    return kernel(codec(p.layout, "project_gpu.cl"), options, name)
-        .arg(at.step())
-        .arg(p.counter)
-        .arg(p.w)
-        .arg(p.w2)
-        .arg(p.x)
-        .arg(p.y)
-        .arg(p.bias)
-        .arg(p.outs)
-        .arg(p.cols);
+  private ClKernel gpuArgs(Product p, @Nullable Quantised x, int nt, String name) {
+    String options = "-DLANES=1 " + p.gated + " -DNT=" + nt + (x == null ? "" : " -DX_INT8");
+    ClKernel k =
+        kernel(codec(p.layout, "gate.cl", "project_gpu.cl"), options, name)
+            .arg(at.step())
+            .arg(p.counter)
+            .arg(p.w)
+            .arg(p.w2);
+    k = x == null ? k.arg(p.x) : k.arg(x.words).arg(x.scales);
+    return k.arg(p.y).arg(p.bias).arg(p.outs).arg(p.cols);
   }
 
   private void cpuProduct(List<Launch> launches, Product p, boolean first) {
@@ -480,7 +479,7 @@ final class Lowering {
           new Launch(
               () ->
                   kernel(
-                          codec(p.layout, "project_cpu.cl"),
+                          codec(p.layout, "gate.cl", "project_cpu.cl"),
                           "-DLANES=16 " + p.gated + " -DNT=" + nt,
                           "project")
                       .arg(at.step())

@@ -20,8 +20,13 @@ final class OpenClBackend implements Backend {
 
   OpenClBackend(ClDevice device) {
     context = new ClContext(device);
-    kernels = new KernelLibrary(context);
     tiles = Tiles.of(device);
+    try {
+      kernels = new KernelLibrary(context, Variants.wanted(context));
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
   }
 
   @Override
@@ -31,12 +36,14 @@ final class OpenClBackend implements Backend {
 
   @Override
   public String device() {
-    return context.device() + (tiles.gpu() == context.device().gpu() ? "" : ", GPU-shaped tiles");
+    return context.device()
+        + (tiles.gpu() == context.device().gpu() ? "" : ", GPU-shaped tiles")
+        + kernels.variants().describe();
   }
 
   @Override
   public Numerics numerics() {
-    return Numerics.F32;
+    return new Numerics(kernels.variants().int8(tiles), false);
   }
 
   @Override

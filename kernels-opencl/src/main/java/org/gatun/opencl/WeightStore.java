@@ -45,7 +45,7 @@ final class WeightStore implements AutoCloseable {
     this.source = source;
     this.totalBytes = totalBytes;
     this.progress = progress;
-    repack = kernels.kernel(cacheDir, List.of("layout.cl"), "-cl-std=CL1.2", "repack");
+    repack = kernels.kernel(cacheDir, List.of("layout.cl"), "", "repack");
   }
 
   /** Bytes on the device. */

@@ -54,7 +54,7 @@ class FailureTest {
   @Test
   void aKernelThatDoesNotCompileShowsTheLog() {
     try (ClContext context = new ClContext(ClDevice.all().getFirst());
-        KernelLibrary kernels = new KernelLibrary(context)) {
+        KernelLibrary kernels = new KernelLibrary(context, Variants.NONE)) {
       assertThatThrownBy(
               () -> kernels.build(null, "kernel void k() { nonsense(); }", "", "wrong.cl"))
           .isInstanceOf(BackendException.class)

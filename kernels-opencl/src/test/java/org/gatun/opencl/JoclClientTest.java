@@ -44,6 +44,7 @@ class JoclClientTest {
       int result) {
     String source() {
       StringBuilder text = new StringBuilder();
+      KernelLibrary.PRELUDE.forEach(f -> text.append(KernelLibrary.load(f)));
       files.forEach(f -> text.append(KernelLibrary.load(f)));
       return text.toString();
     }
@@ -60,8 +61,8 @@ class JoclClientTest {
   void rmsNorm() {
     same(
         new Job(
-            List.of("common.cl", "norm.cl"),
-            "-cl-std=CL1.2 -DLOCAL=64 -DWIDTH=4",
+            List.of("norm.cl"),
+            "-DLOCAL=64 -DWIDTH=4",
             "rms_norm",
             new long[] {64, 1, 1},
             new long[] {1, 3, 1},
@@ -75,8 +76,8 @@ class JoclClientTest {
     int outs = 48;
     same(
         new Job(
-            List.of("common.cl", "lanes.cl", "codec_q8_0.cl", "project_cpu.cl"),
-            "-cl-std=CL1.2 -DLANES=16 -DGATED=1 -DNT=1",
+            List.of("lanes.cl", "codec_q8_0.cl", "gate.cl", "project_cpu.cl"),
+            "-DLANES=16 -DGATED=1 -DNT=1",
             "project",
             new long[] {1, 1, 1},
             new long[] {outs / 16, 1, 1},
@@ -101,8 +102,8 @@ class JoclClientTest {
     int rows = 70;
     same(
         new Job(
-            List.of("common.cl", "lanes.cl", "k_scales.cl", "codec_q4_k.cl", "project_gpu.cl"),
-            "-cl-std=CL1.2 -DLANES=1 -DGATED=0 -DNT=8",
+            List.of("lanes.cl", "k_scales.cl", "codec_q4_k.cl", "gate.cl", "project_gpu.cl"),
+            "-DLANES=1 -DGATED=0 -DNT=8",
             "project_tiled",
             new long[] {16, 16, 1},
             new long[] {2, 2, 1},
@@ -178,7 +179,7 @@ class JoclClientTest {
   private static byte[] ffm(Job job) {
     List<ClBuffer> buffers = new ArrayList<>();
     try (ClContext context = new ClContext(ClDevice.all().getFirst());
-        KernelLibrary kernels = new KernelLibrary(context);
+        KernelLibrary kernels = new KernelLibrary(context, Variants.NONE);
         ClQueue queue = new ClQueue(context, false);
         Arena arena = Arena.ofConfined();
         ClKernel k = kernels.kernel(null, job.files, job.options, job.kernel)) {
@@ -222,7 +223,7 @@ class JoclClientTest {
     cl_command_queue queue = clCreateCommandQueue(context, devices[0], 0, null);
     String[] sources = {job.source()};
     cl_program program = clCreateProgramWithSource(context, 1, sources, null, null);
-    clBuildProgram(program, 0, null, job.options, null, null);
+    clBuildProgram(program, 0, null, Variants.NONE.options(job.options), null, null);
     cl_kernel kernel = clCreateKernel(program, job.kernel, null);
     List<cl_mem> buffers = new ArrayList<>();
     cl_mem result = null;

@@ -62,7 +62,7 @@ public class LaunchBenchmark {
   public void open() {
     ClRuntime.load();
     context = new ClContext(ClDevice.all().getFirst());
-    kernels = new KernelLibrary(context);
+    kernels = new KernelLibrary(context, Variants.NONE);
     queue = new ClQueue(context, false);
     data = context.buffer("data", 64);
     program = kernels.build(null, SOURCE, "-cl-std=CL1.2", List.of("touch").getFirst());

@@ -60,7 +60,7 @@ final class OclgrindRun {
   private static boolean broken(ClDevice device, String name) {
     try (Arena arena = Arena.ofConfined();
         ClContext context = new ClContext(device);
-        KernelLibrary kernels = new KernelLibrary(context);
+        KernelLibrary kernels = new KernelLibrary(context, Variants.NONE);
         ClQueue queue = new ClQueue(context, false);
         ClBuffer data = context.buffer("data", 256)) {
       var program =

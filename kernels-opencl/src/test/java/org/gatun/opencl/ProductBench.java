@@ -51,7 +51,7 @@ final class ProductBench {
 
   private static void roof(ClDevice device) {
     try (ClContext context = new ClContext(device);
-        KernelLibrary kernels = new KernelLibrary(context)) {
+        KernelLibrary kernels = new KernelLibrary(context, Variants.NONE)) {
       Program.Roofline r = RooflineProbe.measure(context, kernels, Tiles.of(device), null);
       print("read", r.gigabytes(), "GB/s");
     }

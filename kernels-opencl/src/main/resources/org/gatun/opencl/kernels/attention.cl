@@ -16,7 +16,7 @@ typedef struct {
   int seq, first, count;         // sequence, first flattened row, rows in the tile
   int rowStart, rowCount, base;  // the sequence's rows; base: slots before the step
   int length, table, positions;
-  int from, to;                  // slots that any row may see
+  int from, to;  // slots that any row may see
 } Tile;
 
 inline Tile find_tile(const global int *step, int4 lim, int index, int window) {
@@ -45,7 +45,8 @@ inline Tile find_tile(const global int *step, int4 lim, int index, int window) {
   if (causal) {
     t.to = min(t.length, t.base + (t.first + t.count - 1) / G + 1);
   }
-  if (causal && window > 0 && t.positions < 0) { // positions rise with the rows, slots are positions
+  if (causal && window > 0 &&
+      t.positions < 0) {  // positions rise with the rows, slots are positions
     t.from = max(0, ROW_FIELD(step, lim, ROW_PLACE(&t), t.rowStart + t.first / G) - window + 1);
   }
   return t;
@@ -69,7 +70,8 @@ inline bool visible(const global int *step, int4 lim, const Tile *t, int f, int 
   }
   int mask = SEQ_FIELD(step, lim, SEQ_MASK, t->seq);
   if (mask == MASK_EXPLICIT) {
-    int word = SEQ_FIELD(step, lim, SEQ_MASK_OFFSET, t->seq) + i * ((t->rowCount + 31) / 32) + j / 32;
+    int word =
+        SEQ_FIELD(step, lim, SEQ_MASK_OFFSET, t->seq) + i * ((t->rowCount + 31) / 32) + j / 32;
     return as_uint(step[MASK_BASE(lim) + word]) >> (j % 32) & 1u;
   }
   return mask == MASK_FULL || j <= i;
@@ -82,18 +84,23 @@ inline bool interior(const global int *step, int4 lim, const Tile *t, int page, 
     return old;
   }
   int last = ROW_FIELD(step, lim, ROW_PLACE(t), t->rowStart + (t->first + t->count - 1) / G);
-  return SEQ_FIELD(step, lim, SEQ_MASK, t->seq) == MASK_CAUSAL && t->positions < 0 && last - page * PAGE < window;
+  return SEQ_FIELD(step, lim, SEQ_MASK, t->seq) == MASK_CAUSAL && t->positions < 0 &&
+         last - page * PAGE < window;
 }
 
-// What a plan reads of a tile's pages. Kept: pages of the sequence's prefix, of which each (sequence, KV head) reads
-// single tokens, a bit each. Blocks: the sequence's own pages, of which each (row, KV head) reads some, a bit each.
+// What a plan reads of a tile's pages. Kept: pages of the sequence's prefix, of which each
+// (sequence, KV head) reads single tokens, a bit each. Blocks: the sequence's own pages, of which
+// each (row, KV head) reads some, a bit each.
 #if defined(PLAN_KEPT)
 #define PLAN_ARGS , const global uint *bits, int words, const global int *sizes, int prefixPages
 #define PLAN_TILE kept_tile(step, lim, &t, sizes)
 #define PLAN_PAGE(page) ((long)SEQ_FIELD(step, lim, SEQ_PREFIX, t.seq) * prefixPages + (page))
 #define PLAN_WORD(slot) bits[((long)t.seq * KV_HEADS + head) * words + (slot) / 32]
 #define PLAN_READS(page) (PLAN_WORD((page) * PAGE) | PLAN_WORD((page) * PAGE + 32))
-#define PLAN_SKIP(page) if (!PLAN_READS(page)) { continue; }
+#define PLAN_SKIP(page)    \
+  if (!PLAN_READS(page)) { \
+    continue;              \
+  }
 #define PLAN_SEES(f, slot) (PLAN_WORD(slot) >> ((slot) % 32) & 1u)
 #define PLAN_INSIDE false
 inline void kept_tile(const global int *step, int4 lim, Tile *t, const global int *sizes) {
@@ -105,12 +112,18 @@ inline void kept_tile(const global int *step, int4 lim, Tile *t, const global in
 #define PLAN_ARGS , const global uint *bits, int words
 #define PLAN_TILE
 #define PLAN_PAGE(page) (long)step[t.table + (page)]
-#define PLAN_ROW(f, page) (bits[((long)(t.rowStart + (f) / G) * KV_HEADS + head) * words + (page) / 32] >> ((page) % 32) & 1u)
+#define PLAN_ROW(f, page)                                                                          \
+  (bits[((long)(t.rowStart + (f) / G) * KV_HEADS + head) * words + (page) / 32] >> ((page) % 32) & \
+   1u)
 #define PLAN_READS(page) some_row_reads(bits, words, &t, head, page)
-#define PLAN_SKIP(page) if (!PLAN_READS(page)) { continue; }
+#define PLAN_SKIP(page)    \
+  if (!PLAN_READS(page)) { \
+    continue;              \
+  }
 #define PLAN_SEES(f, slot) (PLAN_ROW(f, (slot) / PAGE) && visible(step, lim, &t, f, slot, window))
 #define PLAN_INSIDE false
-inline bool some_row_reads(const global uint *bits, int words, const Tile *tile, int head, int page) {
+inline bool some_row_reads(const global uint *bits, int words, const Tile *tile, int head,
+                           int page) {
   Tile t = *tile;
   for (int f = t.first; f < t.first + t.count; f++) {
     if (PLAN_ROW(f, page)) {
@@ -128,7 +141,8 @@ inline bool some_row_reads(const global uint *bits, int words, const Tile *tile,
 #define PLAN_INSIDE interior(step, lim, &t, page, window)
 #endif
 
-// With kept tokens, a tile's states come from two launches: the pages' splits first, then the prefix's.
+// With kept tokens, a tile's states come from two launches: the pages' splits first, then the
+// prefix's.
 #ifdef PLAN_PARTS
 #define PLAN_PARTS_ARGS , int total, int firstSplit
 #define PLAN_TOTAL total
@@ -150,8 +164,8 @@ inline int2 split_pages(const Tile *t, int split, int splits) {
 
 // Merges a row's splits; one work-item per (flattened row of a tile, KV head, tile).
 //   parts [tile][kv head][split][QT][DIM + 2]: unscaled output, then maximum and sum
-kernel void combine(const global int *step, int4 lim, const global float *parts, global float *o, global float *lse,
-    int splits) {
+kernel void combine(const global int *step, int4 lim, const global float *parts, global float *o,
+                    global float *lse, int splits) {
   int i = get_global_id(0);
   int head = get_global_id(1);
   int index = get_global_id(2);

@@ -3,17 +3,17 @@
 #define CHUNKS (DIM / 16)
 
 #ifdef PLAN_KEPT
-// Keys of a prefix lie as rows, as values do: a kept token costs its own bytes. Lanes are elements for S too. Kept tokens
-// are listed by 64 and brought to the cache before anything waits for one.
+// Keys of a prefix lie as rows, as values do: a kept token costs its own bytes. Lanes are elements
+// for S too. Kept tokens are listed by 64 and brought to the cache before anything waits for one.
 #define QUERY(i, d) ((i) * DIM + (d))
 #define KEPT_BLOCK(token) (((first + (token) / PAGE) * KV_HEADS + head) * KV_BLOCK(DIM))
 #define KEPT_ROW(token) (KEPT_BLOCK(token) + (token) % PAGE * DIM)
 #define VALUE_ROW(j) (values + KEPT_ROW(rows[j]))
 
 typedef struct {
-  int word, end; // words not yet read
-  int token;     // of the first bit in `left`
-  uint left;     // bits of the last word that were not taken
+  int word, end;  // words not yet read
+  int token;      // of the first bit in `left`
+  uint left;      // bits of the last word that were not taken
 } KeptWalk;
 
 // Lists the next kept tokens, 64 of them or the last; returns their number.
@@ -34,8 +34,8 @@ INLINE int kept_rows(KeptWalk *w, const global uint *bits, int *rows) {
   return n;
 }
 
-INLINE void kept_scores(const global KV *keys, const global KV *values, long first, int head, const int *rows, int n,
-    const float *qt, float *p, float softCap) {
+INLINE void kept_scores(const global KV *keys, const global KV *values, long first, int head,
+                        const int *rows, int n, const float *qt, float *p, float softCap) {
   for (int j = 0; j < n; j++) {
     touch(keys + KEPT_ROW(rows[j]), DIM * sizeof(KV));
     touch(values + KEPT_ROW(rows[j]), DIM * sizeof(KV));
@@ -48,7 +48,9 @@ INLINE void kept_scores(const global KV *keys, const global KV *values, long fir
     }
     for (int c = 0; c < CHUNKS; c++) {
       float16 x = KV_LOAD16(k + c * 16);
-      _Pragma("unroll") for (int i = 0; i < QT; i++) { s[i] = fma(vload16(c, qt + i * DIM), x, s[i]); }
+      _Pragma("unroll") for (int i = 0; i < QT; i++) {
+        s[i] = fma(vload16(c, qt + i * DIM), x, s[i]);
+      }
     }
 #ifdef KV_INT8
     float scale = KV_SCALES(keys + KEPT_BLOCK(rows[j]), DIM)[rows[j] % PAGE];
@@ -73,25 +75,32 @@ INLINE void kept_scores(const global KV *keys, const global KV *values, long fir
 #endif
 
 // s[i] = the scores of query i with 16 slots; `load` gives their element d.
-#define SCORES(load) { \
-  for (int i = 0; i < QT; i++) { s[i] = 0; } \
-  for (int d = 0; d < DIM; d++) { \
-    float16 k = load; \
-    _Pragma("unroll") for (int i = 0; i < QT; i++) { s[i] = fma((float16)(qt[d * QT + i]), k, s[i]); } \
-  } }
+#define SCORES(load)                                    \
+  {                                                     \
+    for (int i = 0; i < QT; i++) {                      \
+      s[i] = 0;                                         \
+    }                                                   \
+    for (int d = 0; d < DIM; d++) {                     \
+      float16 k = load;                                 \
+      _Pragma("unroll") for (int i = 0; i < QT; i++) {  \
+        s[i] = fma((float16)(qt[d * QT + i]), k, s[i]); \
+      }                                                 \
+    }                                                   \
+  }
 
-kernel void attention(const global int *step, int4 lim, const global float *restrict q, const global KV *restrict keys,
-    const global KV *restrict values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
+kernel void attention(const global int *step, int4 lim, const global float *restrict q,
+                      const global KV *restrict keys, const global KV *restrict values,
+                      global float *o, global float *lse, global float *parts, float scale,
+                      int window, float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
   int index = get_global_id(0);
   int head = get_global_id(1);
   int split = get_global_id(2);
   Tile t = find_tile(step, lim, index, window);
   PLAN_TILE;
   int2 pages = split_pages(&t, split, splits);
-  float qt[DIM * QT];             // scaled
-  float16 acc[CHUNKS * QT];       // [chunk][query]
-  float p[QT * PAGE];             // [query][slot]
+  float qt[DIM * QT];        // scaled
+  float16 acc[CHUNKS * QT];  // [chunk][query]
+  float p[QT * PAGE];        // [query][slot]
   float maximum[QT];
   float sum[QT];
   for (int i = 0; i < QT; i++) {
@@ -144,7 +153,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
         vstore16(v, 0, p + i * PAGE + c * 16);
       }
     }
-    if (slots < PAGE) { // a part of the last 16 may be behind the end
+    if (slots < PAGE) {  // a part of the last 16 may be behind the end
       for (int i = 0; i < QT; i++) {
         for (int j = slots; j % 16 != 0; j++) {
           p[i * PAGE + j] = -INFINITY;
@@ -199,7 +208,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
       for (int i = 0; i < QT; i++) {
         r[i] = acc[c * QT + i] * correction[i];
       }
-      for (int j = 0; j < slots; j++) { // slots behind the last may hold anything, NaN too
+      for (int j = 0; j < slots; j++) {  // slots behind the last may hold anything, NaN too
         float16 v = KV_LOAD16(VALUE_ROW(j) + c * 16);
         _Pragma("unroll") for (int i = 0; i < QT; i++) {
           r[i] = fma((float16)(p[i * PAGE + j]), v, r[i]);
@@ -212,7 +221,9 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
   }
   for (int i = 0; i < t.count; i++) {
     if (PLAN_TOTAL > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + i) * (DIM + 2);
+      global float *out =
+          parts +
+          (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + i) * (DIM + 2);
       for (int c = 0; c < CHUNKS; c++) {
         vstore16(acc[c * QT + i], c, out);
       }

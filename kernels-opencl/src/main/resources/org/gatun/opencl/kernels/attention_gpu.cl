@@ -4,13 +4,13 @@
 #define SIDE (QT / 2)
 #define PER ((DIM + 63) / 64)
 
-kernel __attribute__((reqd_work_group_size(64, 2, 1)))
-void attention(const global int *step, int4 lim, const global float *q, const global KV *keys,
-    const global KV *values, global float *o, global float *lse, global float *parts, float scale, int window,
-    float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
+kernel __attribute__((reqd_work_group_size(64, 2, 1))) void attention(
+    const global int *step, int4 lim, const global float *q, const global KV *keys,
+    const global KV *values, global float *o, global float *lse, global float *parts, float scale,
+    int window, float softCap, int splits PLAN_PARTS_ARGS PLAN_ARGS) {
   local float qs[QT * DIM];
   local float p[QT * PAGE];
-  local float stats[QT * 3]; // maximum, sum, correction
+  local float stats[QT * 3];  // maximum, sum, correction
   int lane = get_local_id(0);
   int side = get_local_id(1);
   int index = get_group_id(0);
@@ -22,7 +22,8 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
   for (int e = side * 64 + lane; e < QT * DIM; e += 128) {
     int f = t.first + e / DIM;
     qs[e] = e / DIM < t.count
-        ? q[((long)(t.rowStart + f / G) * HEADS + head * G + f % G) * DIM + e % DIM] * scale : 0;
+                ? q[((long)(t.rowStart + f / G) * HEADS + head * G + f % G) * DIM + e % DIM] * scale
+                : 0;
   }
   if (side == 0 && lane < QT) {
     stats[lane] = -INFINITY;
@@ -41,7 +42,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     for (int i = 0; i < SIDE; i++) {
       s[i] = 0;
     }
-    barrier(CLK_LOCAL_MEM_FENCE); // queries are in; the last page's P is read
+    barrier(CLK_LOCAL_MEM_FENCE);  // queries are in; the last page's P is read
     if (lane < slots) {
       for (int d = 0; d < DIM; d++) {
         float k = KV_LOAD(at + d * PAGE + lane, keys);
@@ -58,11 +59,11 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     for (int i = 0; i < SIDE; i++) {
       int row = side * SIDE + i;
       float v = softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i];
-      bool see = lane < slots && row < t.count
-          && (inside || PLAN_SEES(t.first + row, page * PAGE + lane));
+      bool see =
+          lane < slots && row < t.count && (inside || PLAN_SEES(t.first + row, page * PAGE + lane));
       p[row * PAGE + lane] = see ? v : -INFINITY;
     }
-    barrier(CLK_LOCAL_MEM_FENCE); // scores of all slots are in
+    barrier(CLK_LOCAL_MEM_FENCE);  // scores of all slots are in
     if (side == 0 && lane < QT) {
       float old = stats[lane];
       float m = old;
@@ -84,13 +85,13 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       stats[QT + lane] = stats[QT + lane] * correction + sum;
       stats[2 * QT + lane] = correction;
     }
-    barrier(CLK_LOCAL_MEM_FENCE); // probabilities and corrections are in
+    barrier(CLK_LOCAL_MEM_FENCE);  // probabilities and corrections are in
     for (int i = 0; i < SIDE; i++) {
       for (int e = 0; e < PER; e++) {
         acc[i * PER + e] *= stats[2 * QT + side * SIDE + i];
       }
     }
-    for (int j = 0; j < slots; j++) { // slots behind the last may hold anything, NaN too
+    for (int j = 0; j < slots; j++) {  // slots behind the last may hold anything, NaN too
       for (int e = 0; e < PER; e++) {
         int d = e * 64 + lane;
         if (d < DIM) {
@@ -102,7 +103,7 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
       }
     }
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // without pages, the first statistics are still being written
+  barrier(CLK_LOCAL_MEM_FENCE);  // without pages, the first statistics are still being written
   for (int i = 0; i < SIDE; i++) {
     int row = side * SIDE + i;
     if (row >= t.count) {
@@ -110,7 +111,9 @@ void attention(const global int *step, int4 lim, const global float *q, const gl
     }
     float sum = stats[QT + row];
     if (PLAN_TOTAL > 1) {
-      global float *out = parts + (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + row) * (DIM + 2);
+      global float *out =
+          parts +
+          (((long)(index * KV_HEADS + head) * PLAN_TOTAL + PLAN_SPLIT) * QT + row) * (DIM + 2);
       for (int e = 0; e < PER; e++) {
         if (e * 64 + lane < DIM) {
           out[e * 64 + lane] = acc[i * PER + e];

@@ -1,5 +1,5 @@
-// Block top-k. A page holds, per KV head, the compressed keys whose last slot it has: 4 means of 32 keys and one of 128,
-// in f32: compressed [page][kv head][5][DIM].
+// Block top-k. A page holds, per KV head, the compressed keys whose last slot it has: 4 means of 32
+// keys and one of 128, in f32: compressed [page][kv head][5][DIM].
 #define G (HEADS / KV_HEADS)
 #define PER 4
 #define SIDE 5
@@ -7,7 +7,8 @@
 INLINE int seen(int bound) { return bound < 31 ? 0 : (bound - 31) / 16 + 1; }
 INLINE int seen_coarse(int bound) { return bound < 127 ? 0 : (bound - 127) / 64 + 1; }
 
-INLINE float blocks_mean(const global int *step, int table, const global KV *keys, int head, int d, int from, int width) {
+INLINE float blocks_mean(const global int *step, int table, const global KV *keys, int head, int d,
+                         int from, int width) {
   float sum = 0;
   for (int slot = from; slot < from + width; slot++) {
     long at = ((long)step[table + slot / PAGE] * KV_HEADS + head) * KV_BLOCK(DIM);
@@ -20,8 +21,10 @@ INLINE float blocks_mean(const global int *step, int table, const global KV *key
   return sum / width;
 }
 
-// One work-item per (element, KV head, sequence): compressed keys whose last slot the sequence did not have before.
-kernel void compress(const global int *step, int4 lim, const global KV *keys, global float *compressed) {
+// One work-item per (element, KV head, sequence): compressed keys whose last slot the sequence did
+// not have before.
+kernel void compress(const global int *step, int4 lim, const global KV *keys,
+                     global float *compressed) {
   int d = get_global_id(0);
   int head = get_global_id(1);
   int seq = get_global_id(2);
@@ -40,7 +43,8 @@ kernel void compress(const global int *step, int4 lim, const global KV *keys, gl
   }
 }
 
-// One work-item per float of a page: a page that leaves its sharers takes its compressed keys along.
+// One work-item per float of a page: a page that leaves its sharers takes its compressed keys
+// along.
 kernel void compressed_copy(global float *compressed, int count, int from, int to) {
   int i = get_global_id(0);
   if (i < count) {
@@ -48,7 +52,8 @@ kernel void compressed_copy(global float *compressed, int count, int from, int t
   }
 }
 
-INLINE float blocks_score(const global float *query, const global float *key, float scale, float softCap) {
+INLINE float blocks_score(const global float *query, const global float *key, float scale,
+                          float softCap) {
   float16 dot = 0;
   for (int d = 0; d < DIM / 16; d++) {
     dot = fma(vload16(d, query), vload16(d, key), dot);
@@ -57,24 +62,13 @@ INLINE float blocks_score(const global float *query, const global float *key, fl
   return softCap > 0 ? softCap * tanh(v / softCap) : v;
 }
 
-INLINE float blocks_reduce(float v, int isMax, local float *s) {
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier result is read
-  s[get_local_id(0)] = v;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's value is in
-  float r = s[0];
-  for (int i = 1; i < LOCAL; i++) {
-    r = isMax ? fmax(r, s[i]) : r + s[i];
-  }
-  return r;
-}
-
 // One work-group per (KV head, row): the pages the row reads, a bit each.
 //   shares [row][kv head][4 × pages]: p_j of the compressed keys      scores [row][kv head][pages]
-kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
-void choose(const global int *step, int4 lim, const global float *q, const global float *compressed,
-    global float *shares, global float *scores, volatile global uint *bits, int words, int pages, float scale,
-    float softCap, int blocks, int init, int localPages) {
-  local float s[LOCAL];
+kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void choose(
+    const global int *step, int4 lim, const global float *q, const global float *compressed,
+    global float *shares, global float *scores, volatile global uint *bits, int words, int pages,
+    float scale, float softCap, int blocks, int init, int localPages) {
+  local float s[GROUP_SCRATCH];
   local int where[LOCAL];
   int id = get_local_id(0);
   int head = get_group_id(0);
@@ -92,10 +86,11 @@ void choose(const global int *step, int4 lim, const global float *q, const globa
   for (int i = id; i < words; i += LOCAL) {
     bits[i] = all ? 0xffffffffu : 0;
   }
-  if (all) { // the whole work-group
+  if (all) {  // the whole work-group
     return;
   }
-  int near = causal ? max(0, total - localPages) : max(0, (bound + 1) / PAGE - max(localPages, 2) + 1);
+  int near =
+      causal ? max(0, total - localPages) : max(0, (bound + 1) / PAGE - max(localPages, 2) + 1);
   shares += own * PER * pages;
   scores += own * pages;
   int fine = seen(bound);
@@ -108,22 +103,27 @@ void choose(const global int *step, int4 lim, const global float *q, const globa
     float most = -INFINITY;
     for (int i = id; i < coarse; i += LOCAL) {
       long page = step[table + i + 1];
-      most = fmax(most, blocks_score(query, compressed + ((page * KV_HEADS + head) * SIDE + PER) * DIM, scale, softCap));
+      most =
+          fmax(most, blocks_score(query, compressed + ((page * KV_HEADS + head) * SIDE + PER) * DIM,
+                                  scale, softCap));
     }
-    most = blocks_reduce(most, 1, s);
+    most = group_max(most, s);
     float sum = 0;
     for (int i = id; i < coarse; i += LOCAL) {
       long page = step[table + i + 1];
-      sum += exp(blocks_score(query, compressed + ((page * KV_HEADS + head) * SIDE + PER) * DIM, scale, softCap) - most);
+      sum += exp(blocks_score(query, compressed + ((page * KV_HEADS + head) * SIDE + PER) * DIM,
+                              scale, softCap) -
+                 most);
     }
-    float logSum = most + log(blocks_reduce(sum, 0, s));
+    float logSum = most + log(group_sum(sum, s));
     for (int j = id; j < fine; j += LOCAL) {
       long page = step[table + (j + 1) / PER];
-      const global float *key = compressed + ((page * KV_HEADS + head) * SIDE + (j + 1) % PER) * DIM;
+      const global float *key =
+          compressed + ((page * KV_HEADS + head) * SIDE + (j + 1) % PER) * DIM;
       shares[j] += exp(blocks_score(query, key, scale, softCap) - logSum);
     }
   }
-  barrier(CLK_GLOBAL_MEM_FENCE); // shares of all compressed keys are in, bits are zero
+  barrier(CLK_GLOBAL_MEM_FENCE);  // shares of all compressed keys are in, bits are zero
   for (int b = id; b < total; b += LOCAL) {
     float best = 0;
     for (int j = max(0, PER * b - 1); j <= min(fine - 1, PER * b + 3); j++) {
@@ -135,7 +135,7 @@ void choose(const global int *step, int4 lim, const global float *q, const globa
       atomic_or(bits + b / 32, 1u << (b % 32));
     }
   }
-  barrier(CLK_GLOBAL_MEM_FENCE); // scores are in
+  barrier(CLK_GLOBAL_MEM_FENCE);  // scores are in
   int left = blocks - (total - near) - min(init, near);
   for (; left > 0; left--) {
     float best = -1;
@@ -146,17 +146,17 @@ void choose(const global int *step, int4 lim, const global float *q, const globa
         at = b;
       }
     }
-    barrier(CLK_LOCAL_MEM_FENCE); // an earlier choice is read
+    barrier(CLK_LOCAL_MEM_FENCE);  // an earlier choice is read
     s[id] = best;
     where[id] = at;
-    barrier(CLK_LOCAL_MEM_FENCE); // every work-item's best is in
+    barrier(CLK_LOCAL_MEM_FENCE);  // every work-item's best is in
     for (int i = 0; i < LOCAL; i++) {
       if (s[i] > best || (s[i] == best && where[i] >= 0 && (at < 0 || where[i] < at))) {
         best = s[i];
         at = where[i];
       }
     }
-    if (at < 0) { // the whole work-group: no page is left
+    if (at < 0) {  // the whole work-group: no page is left
       return;
     }
     if (at % LOCAL == id) {

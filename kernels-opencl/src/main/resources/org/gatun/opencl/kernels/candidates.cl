@@ -1,7 +1,8 @@
-// The `count` largest logits of a row with their ids, by rising id; of equal ones the lower ids. One work-group per row.
-// The prefix that holds them is found as sampling finds its own; then each work-item writes those of its stretch of ids
-// behind those of the stretches before.
-kernel void candidates(const global float *logits, global float *pairs, int n, int count, int first) {
+// The `count` largest logits of a row with their ids, by rising id; of equal ones the lower ids.
+// One work-group per row. The prefix that holds them is found as sampling finds its own; then each
+// work-item writes those of its stretch of ids behind those of the stretches before.
+kernel void candidates(const global float *logits, global float *pairs, int n, int count,
+                       int first) {
   local float bins[LOCAL * BINS];
   int row = get_group_id(0);
   const global float *x = logits + (long)row * n;
@@ -20,10 +21,10 @@ kernel void candidates(const global float *logits, global float *pairs, int n, i
     larger += order(x[i]) > kept.key;
     equal += order(x[i]) == kept.key;
   }
-  SYNC(); // earlier bins are read
+  SYNC();  // earlier bins are read
   bins[id * BINS] = larger;
   bins[id * BINS + 1] = equal;
-  SYNC(); // every work-item's counts are in
+  SYNC();  // every work-item's counts are in
   larger = equal = 0;
   for (int i = 0; i < id; i++) {
     larger += (int)bins[i * BINS];

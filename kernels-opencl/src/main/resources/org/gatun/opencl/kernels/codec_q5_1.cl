@@ -7,9 +7,27 @@
 #define SCALE(p, s) HALF(WORD(p, 0) & 0xffffu)
 #define MINIMUM(p, s) -HALF(WORD(p, 0) >> 16)
 #define FIVE(v, sh, c) F(((v) >> (sh) & 15u) | (high >> (c) & 1u) << 4)
-#define COLUMNS(p, k) { VU v = WORD(p, 2 + (k)); \
-  EMIT(4 * (k) + 0, FIVE(v, 0, 4 * (k))) EMIT(4 * (k) + 16, FIVE(v, 4, 4 * (k) + 16)) \
-  EMIT(4 * (k) + 1, FIVE(v, 8, 4 * (k) + 1)) EMIT(4 * (k) + 17, FIVE(v, 12, 4 * (k) + 17)) \
-  EMIT(4 * (k) + 2, FIVE(v, 16, 4 * (k) + 2)) EMIT(4 * (k) + 18, FIVE(v, 20, 4 * (k) + 18)) \
-  EMIT(4 * (k) + 3, FIVE(v, 24, 4 * (k) + 3)) EMIT(4 * (k) + 19, FIVE(v, 28, 4 * (k) + 19)) }
-#define DECODE(p, s) { VU high = WORD(p, 1); COLUMNS(p, 0) COLUMNS(p, 1) COLUMNS(p, 2) COLUMNS(p, 3) }
+#define COLUMNS(p, k)                             \
+  {                                               \
+    VU v = WORD(p, 2 + (k));                      \
+    EMIT(4 * (k) + 0, FIVE(v, 0, 4 * (k)))        \
+    EMIT(4 * (k) + 16, FIVE(v, 4, 4 * (k) + 16))  \
+    EMIT(4 * (k) + 1, FIVE(v, 8, 4 * (k) + 1))    \
+    EMIT(4 * (k) + 17, FIVE(v, 12, 4 * (k) + 17)) \
+    EMIT(4 * (k) + 2, FIVE(v, 16, 4 * (k) + 2))   \
+    EMIT(4 * (k) + 18, FIVE(v, 20, 4 * (k) + 18)) \
+    EMIT(4 * (k) + 3, FIVE(v, 24, 4 * (k) + 3))   \
+    EMIT(4 * (k) + 19, FIVE(v, 28, 4 * (k) + 19)) \
+  }
+#define PACKED(p, s, k)                                  \
+  ((WORD(p, 2 + ((k) & 3)) >> ((k) & 4) & 0x0f0f0f0fu) | \
+   ((WORD(p, 1) >> (4 * (k)) & 15u) * 0x00204081u & 0x01010101u) << 4)
+#define OFFSET 0
+#define DECODE(p, s)      \
+  {                       \
+    VU high = WORD(p, 1); \
+    COLUMNS(p, 0)         \
+    COLUMNS(p, 1)         \
+    COLUMNS(p, 2)         \
+    COLUMNS(p, 3)         \
+  }

@@ -1,11 +1,25 @@
-// half d, half dmin, 12 bytes of scales, 32 bytes of fifth bits (bit s of byte l), 128 bytes as in Q4_K
+// half d, half dmin, 12 bytes of scales, 32 bytes of fifth bits (bit s of byte l), 128 bytes as in
+// Q4_K
 #define BLOCK 256
 #define SEG 32
 #define HEAD_BYTES 0
 #define WORDS 44
 #define AFFINE
-#define COLUMNS(p, s, k) { \
-  VU v = (WORD(p, 12 + 8 * ((s) >> 1) + (k)) >> (4 * ((s) & 1)) & 0x0f0f0f0fu) \
-       | (WORD(p, 4 + (k)) >> (s) & 0x01010101u) << 4; BYTES4(v, k) }
-#define DECODE(p, s) COLUMNS(p, s, 0) COLUMNS(p, s, 1) COLUMNS(p, s, 2) COLUMNS(p, s, 3) \
-  COLUMNS(p, s, 4) COLUMNS(p, s, 5) COLUMNS(p, s, 6) COLUMNS(p, s, 7)
+#define PACKED(p, s, k)                                                    \
+  ((WORD(p, 12 + 8 * ((s) >> 1) + (k)) >> (4 * ((s) & 1)) & 0x0f0f0f0fu) | \
+   (WORD(p, 4 + (k)) >> (s) & 0x01010101u) << 4)
+#define OFFSET 0
+#define COLUMNS(p, s, k)    \
+  {                         \
+    VU v = PACKED(p, s, k); \
+    BYTES4(v, k)            \
+  }
+#define DECODE(p, s) \
+  COLUMNS(p, s, 0)   \
+  COLUMNS(p, s, 1)   \
+  COLUMNS(p, s, 2)   \
+  COLUMNS(p, s, 3)   \
+  COLUMNS(p, s, 4)   \
+  COLUMNS(p, s, 5)   \
+  COLUMNS(p, s, 6)   \
+  COLUMNS(p, s, 7)

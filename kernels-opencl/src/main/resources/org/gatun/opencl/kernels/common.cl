@@ -1,4 +1,5 @@
-// The step descriptor as Step.java lays it out; `lim` = (rows, logit rows, sequences, pages) limits.
+// The step descriptor as Step.java lays it out; `lim` = (rows, logit rows, sequences, pages)
+// limits.
 #define STEP_ROWS 0
 #define STEP_SEQUENCES 1
 #define STEP_LOGIT_ROWS 2
@@ -14,24 +15,38 @@
 #define POSITION_BASE(lim) (MASK_BASE(lim) + MASK_SIDE(lim) * ((MASK_SIDE(lim) + 31) / 32))
 enum { ROW_TOKEN, ROW_SEQUENCE, ROW_POSITION, ROW_SLOT, ROW_ADAPTER, ROW_LOGIT };
 enum { LOGIT_ROW, LOGIT_TEMPERATURE, LOGIT_TOP_K, LOGIT_TOP_P, LOGIT_MIN_P, LOGIT_UNIFORM };
-enum { SEQ_ROW_START, SEQ_ROW_COUNT, SEQ_KV_LENGTH, SEQ_TABLE, SEQ_MASK, SEQ_MASK_OFFSET, SEQ_POSITIONS,
-       SEQ_PREFIX, SEQ_COARSE, SEQ_FINE, SEQ_FRESH };
+enum {
+  SEQ_ROW_START,
+  SEQ_ROW_COUNT,
+  SEQ_KV_LENGTH,
+  SEQ_TABLE,
+  SEQ_MASK,
+  SEQ_MASK_OFFSET,
+  SEQ_POSITIONS,
+  SEQ_PREFIX,
+  SEQ_COARSE,
+  SEQ_FINE,
+  SEQ_FRESH
+};
 enum { MASK_CAUSAL, MASK_FULL, MASK_EXPLICIT };
 #define PAGE 64
 
+#ifdef FP16
+#define half_bits half_float
+#define half_bits16 half_float16
+#else
 // Half to float by bits (finite values exact, denormals included): baseline OpenCL 1.2 drivers turn
 // vload_half into a call per lane.
 #define HALF_SCALE 0x1p112f
-// Oclgrind loses track of what is initialised in vectors that are passed to a function.
-#define INLINE __attribute__((always_inline))
 INLINE float half_bits(uint h) {
   return as_float(as_uint(as_float((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
 INLINE float16 half_bits16(uint16 h) {
   return as_float16(as_uint16(as_float16((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
-// The halves go through memory that compilers see through: Oclgrind 21.10 takes a shuffle that picks
-// lane 11 (v.hi of a float16, say) for one of undefined lanes.
+#endif
+// The halves go through memory that compilers see through: Oclgrind 21.10 takes a shuffle that
+// picks lane 11 (v.hi of a float16, say) for one of undefined lanes.
 INLINE float sum16(float16 v) {
   float t[16];
   vstore16(v, 0, t);
@@ -49,8 +64,9 @@ INLINE float max16(float16 v) {
   return fmax(c.x, c.y);
 }
 
-// Reads a byte of every line of `bytes` bytes, so that memory brings them while nothing waits for one: products keep
-// too few loads in flight to read at its pace. Volatile, or the compiler drops it.
+// Reads a byte of every line of `bytes` bytes, so that memory brings them while nothing waits for
+// one: products keep too few loads in flight to read at its pace. Volatile, or the compiler drops
+// it.
 INLINE void touch(const global void *at, int bytes) {
   const volatile global uchar *p = (const volatile global uchar *)at;
   for (int i = 0; i < bytes; i += 64) {

@@ -1,13 +1,14 @@
 // Activations of `cols` columns; `counter` is the header field that holds the row count.
-kernel void add(const global int *step, int counter, const global float *a, const global float *b, global float *y,
-    int cols) {
+kernel void add(const global int *step, int counter, const global float *a, const global float *b,
+                global float *y, int cols) {
   long i = get_global_id(0);
   if (i < (long)step[counter] * cols) {
     y[i] = a[i] + b[i];
   }
 }
 
-kernel void copy(const global int *step, int counter, const global float *a, global float *y, int cols) {
+kernel void copy(const global int *step, int counter, const global float *a, global float *y,
+                 int cols) {
   long i = get_global_id(0);
   if (i < (long)step[counter] * cols) {
     y[i] = a[i];
@@ -15,8 +16,8 @@ kernel void copy(const global int *step, int counter, const global float *a, glo
 }
 
 // kind 1: SiLU, 2: GELU in its tanh form
-kernel void gated_act(const global int *step, int counter, const global float *gate, const global float *up,
-    global float *y, int cols, int kind) {
+kernel void gated_act(const global int *step, int counter, const global float *gate,
+                      const global float *up, global float *y, int cols, int kind) {
   long i = get_global_id(0);
   if (i < (long)step[counter] * cols) {
     float g = gate[i];
@@ -27,15 +28,16 @@ kernel void gated_act(const global int *step, int counter, const global float *g
 }
 
 // order holds column numbers as f32
-kernel void gather_columns(const global int *step, int counter, const global float *x, const global float *order,
-    int cols, global float *y, int n) {
+kernel void gather_columns(const global int *step, int counter, const global float *x,
+                           const global float *order, int cols, global float *y, int n) {
   long i = get_global_id(0);
   if (i < (long)step[counter] * n) {
     y[i] = x[i / n * cols + (int)order[i % n]];
   }
 }
 
-kernel void gather_rows(const global int *step, int4 lim, const global float *x, global float *y, int cols) {
+kernel void gather_rows(const global int *step, int4 lim, const global float *x, global float *y,
+                        int cols) {
   int c = get_global_id(0);
   int l = get_global_id(1);
   if (c < cols) {
@@ -43,9 +45,11 @@ kernel void gather_rows(const global int *step, int4 lim, const global float *x,
   }
 }
 
-// One work-item per (pair of elements, row), over all heads, so that sine and cosine are taken once.
+// One work-item per (pair of elements, row), over all heads, so that sine and cosine are taken
+// once.
 kernel void rope(const global int *step, int4 lim, const global float *x, global float *y,
-    const global float2 *turns, int cols, int headDim, int rotaryDim, int interleaved) {
+                 const global float2 *turns, int cols, int headDim, int rotaryDim,
+                 int interleaved) {
   int i = get_global_id(0);
   int row = get_global_id(1);
   int half_ = rotaryDim / 2;
@@ -54,7 +58,7 @@ kernel void rope(const global int *step, int4 lim, const global float *x, global
   }
   const global float *from = x + (long)row * cols;
   global float *to = y + (long)row * cols;
-  if (i >= half_) { // behind the rotated elements
+  if (i >= half_) {  // behind the rotated elements
     for (int h = 0; h < cols; h += headDim) {
       to[h + half_ + i] = from[h + half_ + i];
     }

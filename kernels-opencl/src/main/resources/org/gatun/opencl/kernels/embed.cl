@@ -1,6 +1,6 @@
 // One row of the table per token; one work-item per (segment, token). LANES is 1.
-kernel void embed(const global int *step, int4 lim, const global uchar *table, global float *y, int vocabulary,
-    int first, int cols, float factor) {
+kernel void embed(const global int *step, int4 lim, const global uchar *table, global float *y,
+                  int vocabulary, int first, int cols, float factor) {
   int segment = get_global_id(0);
   int row = get_global_id(1);
   int start = segment * SEG;
@@ -24,9 +24,11 @@ kernel void embed(const global int *step, int4 lim, const global uchar *table, g
   float scale = SCALE(p, s);
 #ifdef AFFINE
   float minimum = MINIMUM(p, s);
-#define EMIT(c, q) if ((c) < count) out[c] = (scale * (q) - minimum) * factor;
+#define EMIT(c, q) \
+  if ((c) < count) out[c] = (scale * (q) - minimum) * factor;
 #else
-#define EMIT(c, q) if ((c) < count) out[c] = scale * (q) * factor;
+#define EMIT(c, q) \
+  if ((c) < count) out[c] = scale * (q) * factor;
 #endif
   DECODE(p, s)
 #undef EMIT

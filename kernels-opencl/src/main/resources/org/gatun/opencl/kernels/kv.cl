@@ -3,7 +3,8 @@
 //   K [page][kv head] { [element][slot] }      V [page][kv head] { [slot][element] }
 // INT8 keeps one f32 scale per slot behind the elements of a page and head: { …, [slot] }.
 //
-// KV_FIRST16 reads 16 neighbours of which only the first `live` were ever written; the others are 0.
+// KV_FIRST16 reads 16 neighbours of which only the first `live` were ever written; the others are
+// 0.
 #if defined(KV_F16)
 typedef half KV;
 typedef ushort KVBITS;
@@ -14,7 +15,8 @@ typedef short16 KVMASK;
 #define KV_BITS16(p) vload16(0, (const global ushort *)(p))
 #define KV_LOAD(i, p) half_bits(((const global ushort *)(p))[i])
 #define KV_LOAD16(p) half_bits16(convert_uint16(KV_BITS16(p)))
-#define KV_FIRST16(p, live) half_bits16(convert_uint16(select((ushort16)0, KV_BITS16(p), KV_LANES < (KVMASK)(live))))
+#define KV_FIRST16(p, live) \
+  half_bits16(convert_uint16(select((ushort16)0, KV_BITS16(p), KV_LANES < (KVMASK)(live))))
 #elif defined(KV_INT8)
 typedef char KV;
 typedef char KVBITS;
@@ -22,10 +24,12 @@ typedef char16 KVMASK;
 #define KV_BLOCK(dim) (((dim) + 4) * PAGE)
 #define KV_LOAD(i, p) convert_float((p)[i])
 #define KV_LOAD16(p) convert_float16(vload16(0, p))
-#define KV_FIRST16(p, live) convert_float16(select((char16)0, vload16(0, p), KV_LANES < (KVMASK)(live)))
+#define KV_FIRST16(p, live) \
+  convert_float16(select((char16)0, vload16(0, p), KV_LANES < (KVMASK)(live)))
 #define KV_SCALES(block, dim) ((global float *)((block) + (dim) * PAGE))
-#define KV_SCALES_FIRST16(block, dim, from, live) select((float16)0, \
-    vload16(0, KV_SCALES(block, dim) + (from)), convert_int16(KV_LANES) < (int16)(live))
+#define KV_SCALES_FIRST16(block, dim, from, live)                \
+  select((float16)0, vload16(0, KV_SCALES(block, dim) + (from)), \
+         convert_int16(KV_LANES) < (int16)(live))
 #else
 typedef float KV;
 typedef uint KVBITS;
@@ -53,16 +57,11 @@ inline float kv_scale(const global float *x, int dim, local float *scratch) {
   for (int e = id; e < dim; e += LOCAL) {
     most = fmax(most, fabs(x[e]));
   }
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier maximum is read
-  scratch[id] = most;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's maximum is in
-  for (int i = 0; i < LOCAL; i++) {
-    most = fmax(most, scratch[i]);
-  }
-  return most / 127;
+  return group_max(most, scratch) / 127;
 }
 
-// To the nearest, halves upwards. Adding a half before the floor would take the number just below one half up, too.
+// To the nearest, halves upwards. Adding a half before the floor would take the number just below
+// one half up, too.
 inline char kv_code(float x, float scale) {
   float v = scale == 0 ? 0 : x / scale;
   float below = floor(v);
@@ -70,9 +69,10 @@ inline char kv_code(float x, float scale) {
 }
 
 // Work-groups: (heads, rows).
-kernel void kv_append(const global int *step, int4 lim, const global float *k, const global float *v, global KV *keys,
-    global KV *values, int heads, int dim) {
-  local float scratch[LOCAL];
+kernel void kv_append(const global int *step, int4 lim, const global float *k,
+                      const global float *v, global KV *keys, global KV *values, int heads,
+                      int dim) {
+  local float scratch[GROUP_SCRATCH];
   int head = get_group_id(0);
   int row = get_group_id(1);
   int slot = ROW_FIELD(step, lim, ROW_SLOT, row) % PAGE;
@@ -91,8 +91,9 @@ kernel void kv_append(const global int *step, int4 lim, const global float *k, c
 }
 #else
 // One work-item per (element of a row, row).
-kernel void kv_append(const global int *step, int4 lim, const global float *k, const global float *v, global KV *keys,
-    global KV *values, int heads, int dim) {
+kernel void kv_append(const global int *step, int4 lim, const global float *k,
+                      const global float *v, global KV *keys, global KV *values, int heads,
+                      int dim) {
   int c = get_global_id(0);
   int row = get_global_id(1);
   if (c >= heads * dim) {
@@ -106,9 +107,10 @@ kernel void kv_append(const global int *step, int4 lim, const global float *k, c
 }
 #endif
 
-// Copies `count` slots; `from` and `to` may overlap only if equal pages and from > to, hence the order.
-kernel void kv_copy(global KVBITS *keys, global KVBITS *values, int heads, int dim, int fromPage, int fromSlot,
-    int toPage, int toSlot, int count) {
+// Copies `count` slots; `from` and `to` may overlap only if equal pages and from > to, hence the
+// order.
+kernel void kv_copy(global KVBITS *keys, global KVBITS *values, int heads, int dim, int fromPage,
+                    int fromSlot, int toPage, int toSlot, int count) {
   int c = get_global_id(0);
   if (c >= heads * dim) {
     return;

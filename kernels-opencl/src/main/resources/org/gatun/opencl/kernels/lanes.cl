@@ -17,9 +17,11 @@ typedef float16 VF;
 #define BITS(v) as_float16(v)
 #define SIGNED(v) as_int16(v)
 #define HALF(v) half_bits16(v)
-#define LOOKUP(table, i) ((float16)(table[(i).s0], table[(i).s1], table[(i).s2], table[(i).s3], \
-    table[(i).s4], table[(i).s5], table[(i).s6], table[(i).s7], table[(i).s8], table[(i).s9], \
-    table[(i).sa], table[(i).sb], table[(i).sc], table[(i).sd], table[(i).se], table[(i).sf]))
+#define LOOKUP(table, i)                                                                \
+  ((float16)(table[(i).s0], table[(i).s1], table[(i).s2], table[(i).s3], table[(i).s4], \
+             table[(i).s5], table[(i).s6], table[(i).s7], table[(i).s8], table[(i).s9], \
+             table[(i).sa], table[(i).sb], table[(i).sc], table[(i).sd], table[(i).se], \
+             table[(i).sf]))
 #else
 typedef uint VU;
 typedef int VI;
@@ -39,7 +41,11 @@ typedef float VF;
 //   SCALE(p, s)          the segment's scale
 //   MINIMUM(p, s)        what is subtracted from scale × q (only formats that define AFFINE)
 //   DECODE(p, s)         calls EMIT(column in segment, q as VF) once per column, s in scope
+//   PACKED(p, s, k)      columns 4k … 4k + 3 as signed bytes that are q + OFFSET (only quantised
+//   formats)
 // Each user defines EMIT first.
-#define BYTES4(v, k) \
-  EMIT(4 * (k) + 0, F((v) & 255u)) EMIT(4 * (k) + 1, F((v) >> 8 & 255u)) \
-  EMIT(4 * (k) + 2, F((v) >> 16 & 255u)) EMIT(4 * (k) + 3, F((v) >> 24))
+#define BYTES4(v, k)                     \
+  EMIT(4 * (k) + 0, F((v) & 255u))       \
+  EMIT(4 * (k) + 1, F((v) >> 8 & 255u))  \
+  EMIT(4 * (k) + 2, F((v) >> 16 & 255u)) \
+  EMIT(4 * (k) + 3, F((v) >> 24))

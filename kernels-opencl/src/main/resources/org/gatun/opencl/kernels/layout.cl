@@ -1,9 +1,10 @@
 // Brings weights from file order into interleaved rows, and reads single rows back (embedding).
 
 // src: rows [0, rows) of the file from `bytes` per row; one work-item per (block, group).
-// A block's half-words are copied in file order, but a half d (at half-word `head`, or -1) comes first.
-kernel void repack(const global ushort *src, global ushort *dst, long firstGroup, int rows, int rowHalves,
-    int blockHalves, int blocks, int head) {
+// A block's half-words are copied in file order, but a half d (at half-word `head`, or -1) comes
+// first.
+kernel void repack(const global ushort *src, global ushort *dst, long firstGroup, int rows,
+                   int rowHalves, int blockHalves, int blocks, int head) {
   int block = get_global_id(0);
   int group = get_global_id(1);
   if (block >= blocks) {

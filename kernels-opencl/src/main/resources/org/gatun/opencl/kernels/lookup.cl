@@ -1,21 +1,22 @@
-// Which clusters of its prefix a (sequence, KV head) keeps: squeezed attention's centroid lookup. One work-group of
-// LOCAL work-items each; lookup_means is of the device's class.
-//   sizes [prefix][3]: tokens, fine clusters, coarse clusters     centroids [prefix][kv head][K][DIM] in half precision
-//   starts, children [prefix][kv head][K + 1]                     scratch [sequence][kv head][LOOKUP_QUERIES + 2][plane]:
-//   scores, means, keys
-//   bits [sequence][kv head][words]: a bit per token
+// Which clusters of its prefix a (sequence, KV head) keeps: squeezed attention's centroid lookup.
+// One work-group of LOCAL work-items each; lookup_means is of the device's class.
+//   sizes [prefix][3]: tokens, fine clusters, coarse clusters     centroids [prefix][kv
+//   head][K][DIM] in half precision starts, children [prefix][kv head][K + 1] scratch [sequence][kv
+//   head][LOOKUP_QUERIES + 2][plane]: scores, means, keys bits [sequence][kv head][words]: a bit
+//   per token
 // A plane has room for K floats, in whole vectors.
 
-kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
-void lookup(const global int *step, int4 lim, const global float *q, const global int *sizes,
-    const global ushort *fine, const global int *starts, const global ushort *coarse, const global int *children,
-    global float *scratch, volatile global uint *bits, int K, int words, float scale, float softCap) {
-  local float s[LOCAL];
+kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void lookup(
+    const global int *step, int4 lim, const global float *q, const global int *sizes,
+    const global ushort *fine, const global int *starts, const global ushort *coarse,
+    const global int *children, global float *scratch, volatile global uint *bits, int K, int words,
+    float scale, float softCap) {
+  local float s[GROUP_SCRATCH];
   int id = get_local_id(0);
   int head = get_group_id(0);
   int seq = get_group_id(1);
   int prefix = SEQ_FIELD(step, lim, SEQ_PREFIX, seq);
-  if (prefix < 0) { // the whole work-group
+  if (prefix < 0) {  // the whole work-group
     return;
   }
   long at = (long)prefix * KV_HEADS + head;
@@ -44,7 +45,7 @@ void lookup(const global int *step, int4 lim, const global float *q, const globa
     for (int a = id; a < coarses; a += LOCAL) {
       x[a] = mean[a] > threshold ? 1 : 0;
     }
-    barrier(CLK_GLOBAL_MEM_FENCE); // marks are in, sizes of coarse clusters are read
+    barrier(CLK_GLOBAL_MEM_FENCE);  // marks are in, sizes of coarse clusters are read
     for (int a = id; a < coarses; a += LOCAL) {
       for (int i = child[a]; i < child[a + 1]; i++) {
         keys[i] = x[a] > 0 ? start[i + 1] - start[i] : 0;
@@ -55,7 +56,7 @@ void lookup(const global int *step, int4 lim, const global float *q, const globa
       keys[i] = start[i + 1] - start[i];
     }
   }
-  barrier(CLK_GLOBAL_MEM_FENCE); // sizes are in, bits are zero
+  barrier(CLK_GLOBAL_MEM_FENCE);  // sizes are in, bits are zero
   lookup_means(q, rows, head, fine + at * K * DIM, fines, x, mean, keys, scale, softCap, s);
   float threshold = as_float(SEQ_FIELD(step, lim, SEQ_FINE, seq));
   for (int i = id; i < fines; i += LOCAL) {

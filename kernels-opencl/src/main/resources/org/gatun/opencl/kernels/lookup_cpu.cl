@@ -1,10 +1,13 @@
-// One work-item has all clusters: centroids are read once for four queries, row by row, and softmax is over vectors.
+// One work-item has all clusters: centroids are read once for four queries, row by row, and softmax
+// is over vectors.
 #define G (HEADS / KV_HEADS)
 #define LOOKUP_QUERIES 4
 
-// Mean estimated softmax weight per key of every cluster that has keys. Planes end with whole vectors.
-INLINE void lookup_means(const global float *q, int rows, int head, const global ushort *centroids, int n,
-    global float *x, global float *mean, global float *keys, float scale, float softCap, local float *s) {
+// Mean estimated softmax weight per key of every cluster that has keys. Planes end with whole
+// vectors.
+INLINE void lookup_means(const global float *q, int rows, int head, const global ushort *centroids,
+                         int n, global float *x, global float *mean, global float *keys,
+                         float scale, float softCap, local float *s) {
   int plane = LOOKUP_PLANE(n);
   for (int i = n; i < plane; i++) {
     keys[i] = 0;
@@ -12,7 +15,7 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
   for (int i = 0; i < plane; i++) {
     mean[i] = 0;
   }
-  float qs[LOOKUP_QUERIES * DIM]; // [query][element], scaled
+  float qs[LOOKUP_QUERIES * DIM];  // [query][element], scaled
   for (int f = 0; f < rows * G; f += LOOKUP_QUERIES) {
     int count = min(LOOKUP_QUERIES, rows * G - f);
     float most[LOOKUP_QUERIES];
@@ -52,7 +55,7 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
       }
     }
     for (int t = 0; t < count; t++) {
-      if (most[t] == -INFINITY) { // no cluster has keys
+      if (most[t] == -INFINITY) {  // no cluster has keys
         continue;
       }
       global float *row = x + (long)t * plane;

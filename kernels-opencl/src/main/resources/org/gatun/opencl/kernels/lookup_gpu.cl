@@ -2,30 +2,10 @@
 #define G (HEADS / KV_HEADS)
 #define LOOKUP_QUERIES 1
 
-INLINE float lookup_max(float v, local float *s) {
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier result is read
-  s[get_local_id(0)] = v;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's value is in
-  for (int i = 0; i < LOCAL; i++) {
-    v = fmax(v, s[i]);
-  }
-  return v;
-}
-
-INLINE float lookup_sum(float v, local float *s) {
-  barrier(CLK_LOCAL_MEM_FENCE); // an earlier result is read
-  s[get_local_id(0)] = v;
-  barrier(CLK_LOCAL_MEM_FENCE); // every work-item's value is in
-  float sum = 0;
-  for (int i = 0; i < LOCAL; i++) {
-    sum += s[i];
-  }
-  return sum;
-}
-
 // Mean estimated softmax weight per key of every cluster that has keys.
-INLINE void lookup_means(const global float *q, int rows, int head, const global ushort *centroids, int n,
-    global float *x, global float *mean, const global float *keys, float scale, float softCap, local float *s) {
+INLINE void lookup_means(const global float *q, int rows, int head, const global ushort *centroids,
+                         int n, global float *x, global float *mean, const global float *keys,
+                         float scale, float softCap, local float *s) {
   int id = get_local_id(0);
   for (int i = id; i < n; i += LOCAL) {
     mean[i] = 0;
@@ -46,7 +26,7 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
         most = fmax(most, v);
       }
     }
-    most = lookup_max(most, s);
+    most = group_max(most, s);
     float sum = 0;
     for (int i = id; i < n; i += LOCAL) {
       if (keys[i] > 0) {
@@ -54,7 +34,7 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
         sum += keys[i] * x[i];
       }
     }
-    sum = lookup_sum(sum, s);
+    sum = group_sum(sum, s);
     for (int i = id; i < n; i += LOCAL) {
       if (keys[i] > 0) {
         mean[i] += x[i] / sum / (rows * G);

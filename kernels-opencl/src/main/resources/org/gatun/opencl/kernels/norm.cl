@@ -11,25 +11,6 @@ typedef float4 V;
 #define SUMV(v) ((v).x + (v).y + (v).z + (v).w)
 #endif
 
-// The sum over the work-group of each work-item's value.
-inline float group_sum(float v, local float *scratch) {
-#if LOCAL == 1
-  return v;
-#else
-  int id = get_local_id(0);
-  barrier(CLK_LOCAL_MEM_FENCE); // the scratch of an earlier sum is read
-  scratch[id] = v;
-  for (int n = LOCAL / 2; n > 0; n /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE); // the halves that are added are written
-    if (id < n) {
-      scratch[id] += scratch[id + n];
-    }
-  }
-  barrier(CLK_LOCAL_MEM_FENCE); // the sum is written
-  return scratch[0];
-#endif
-}
-
 inline float inverse_rms(const global float *x, int cols, float eps, local float *scratch) {
   V sum = 0;
   float tail = 0;
@@ -44,7 +25,8 @@ inline float inverse_rms(const global float *x, int cols, float eps, local float
   return rsqrt(group_sum(SUMV(sum) + tail, scratch) / cols + eps);
 }
 
-inline void scale_row(const global float *x, const global float *w, float f, int cols, global float *y) {
+inline void scale_row(const global float *x, const global float *w, float f, int cols,
+                      global float *y) {
   int whole = cols / WIDTH * WIDTH;
   for (int i = get_local_id(0) * WIDTH; i < whole; i += LOCAL * WIDTH) {
     STOREV(LOADV(x + i) * f * LOADV(w + i), y + i);
@@ -55,16 +37,18 @@ inline void scale_row(const global float *x, const global float *w, float f, int
 }
 
 // Work-groups: (heads, rows).
-kernel void rms_norm(const global float *x, const global float *w, global float *y, int cols, float eps) {
-  local float scratch[LOCAL];
+kernel void rms_norm(const global float *x, const global float *w, global float *y, int cols,
+                     float eps) {
+  local float scratch[GROUP_SCRATCH];
   long at = ((long)get_group_id(1) * get_num_groups(0) + get_group_id(0)) * cols;
   scale_row(x + at, w, inverse_rms(x + at, cols, eps, scratch), cols, y + at);
 }
 
 // sum = residual + (wx ? norm(x, wx) : x); y = norm(sum, w). Work-groups: (1, rows).
 kernel void add_rms_norm(const global float *x, const global float *residual, const global float *w,
-    const global float *wx, global float *sum, global float *y, int cols, float eps) {
-  local float scratch[LOCAL];
+                         const global float *wx, global float *sum, global float *y, int cols,
+                         float eps) {
+  local float scratch[GROUP_SCRATCH];
   long at = (long)get_group_id(1) * cols;
   float f = wx ? inverse_rms(x + at, cols, eps, scratch) : 1;
   int whole = cols / WIDTH * WIDTH;

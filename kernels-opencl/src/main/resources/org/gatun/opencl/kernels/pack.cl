@@ -1,7 +1,7 @@
 // x [rows, cols] to [tile][k][nt]: the tokens of a tile side by side, zeros behind the last row and
 // column. One work-item per (16 columns, tile).
-kernel void pack(const global int *step, int counter, const global float *x, global float *xp, int cols,
-    int padded, int nt) {
+kernel void pack(const global int *step, int counter, const global float *x, global float *xp,
+                 int cols, int padded, int nt) {
   int rows = step[counter];
   int k0 = get_global_id(0) * 16;
   int tile = get_global_id(1);

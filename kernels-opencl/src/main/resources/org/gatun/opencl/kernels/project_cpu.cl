@@ -5,7 +5,7 @@
 //
 // NT 1 reads x as it is (decode); larger NT reuse a decoded column NT times (prefill).
 #if NT == 1
-#define CHAINS 4   // independent sums hide the latency of the multiply-add
+#define CHAINS 4  // independent sums hide the latency of the multiply-add
 #elif NT == 2
 #define CHAINS 2
 #else
@@ -21,7 +21,8 @@
 #define TOKENS_6(X) TOKENS_4(X) X(4) X(5)
 #define TOKENS_8(X) TOKENS_6(X) X(6) X(7)
 #define TOKENS_12(X) TOKENS_8(X) X(8) X(9) X(10) X(11)
-#define TOKENS_24(X) TOKENS_12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define TOKENS_24(X) \
+  TOKENS_12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define EACH(X) JOIN(TOKENS_, NT)(X)
@@ -39,7 +40,8 @@
 #endif
 
 // Accumulates one group's product into acc[NT].
-inline void product(const global uchar *restrict p, const global float *restrict x, int blocks, float16 *acc) {
+inline void product(const global uchar *restrict p, const global float *restrict x, int blocks,
+                    float16 *acc) {
   float16 sum[CHAINS * NT];
 #define ZERO(i) sum[i] = 0;
   SUMS(ZERO)
@@ -68,7 +70,13 @@ inline void product(const global uchar *restrict p, const global float *restrict
 #else
 #define SUM sum
 #endif
-#define EMIT(c, q) { float16 w = VALUE(q); const global float *xc = x + (c) * NT; const int chain = (c) % CHAINS * NT; EACH(ADD) }
+#define EMIT(c, q)                         \
+  {                                        \
+    float16 w = VALUE(q);                  \
+    const global float *xc = x + (c) * NT; \
+    const int chain = (c) % CHAINS * NT;   \
+    EACH(ADD)                              \
+  }
 #define ADD(t) SUM[chain + (t)] = fma(w, (float16)(xc[t]), SUM[chain + (t)]);
       DECODE(p, s)
 #undef ADD
@@ -86,18 +94,13 @@ inline void product(const global uchar *restrict p, const global float *restrict
 #undef STORE
 }
 
-inline float16 activate(float16 g) {
-#if GATED == 2
-  return 0.5f * g * (1 + tanh(0.7978845608028654f * (g + 0.044715f * g * g * g)));
-#else
-  return g / (1 + exp(-g));
-#endif
-}
+inline float16 activate(float16 g) { return ACTIVATE(g); }
 
 // Work-items: (runs of `run` groups, token tiles). `counter`: the header field with the row count.
 kernel void project(const global int *step, int counter, const global uchar *restrict w,
-    const global uchar *restrict w2, const global float *restrict xp, global float *restrict y,
-    const global float *bias, int outs, int blocks, int run) {
+                    const global uchar *restrict w2, const global float *restrict xp,
+                    global float *restrict y, const global float *bias, int outs, int blocks,
+                    int run) {
   int rows = step[counter];
   int tile = get_global_id(1);
   int groups = (outs + 15) / 16;
@@ -107,8 +110,7 @@ kernel void project(const global int *step, int counter, const global uchar *res
     long at = (long)g * blocks * BLOCK_BYTES;
     float16 acc[NT];
     product(w + at, x, blocks, acc);
-#if GATED
-    // The gate waits in y while the second product has the registers.
+#if PRODUCTS == 2
     float16 gate[NT];
     for (int t = 0; t < NT; t++) {
       gate[t] = acc[t];
@@ -117,6 +119,17 @@ kernel void project(const global int *step, int counter, const global uchar *res
 #endif
     float16 b = 0;
     int lanes = min(16, outs - 16 * g);
+#ifdef GATE_IN_Y
+    float16 gate[NT];
+    for (int t = 0; t < NT && tile * NT + t < rows; t++) {
+      const global float *in = y + (long)(tile * NT + t) * outs + 16 * g;
+      float some[16];
+      for (int i = 0; i < 16; i++) {
+        some[i] = i < lanes ? in[i] : 0;
+      }
+      gate[t] = vload16(0, some);
+    }
+#endif
     if (bias) {
       float tail[16];
       for (int i = 0; i < 16; i++) {

@@ -12,25 +12,25 @@ typedef float V;
 #endif
 #define CHAINS 16
 
-// `rounds` times 4 loads per work-item; y keeps the compiler from dropping them.
-kernel void read_all(const global V *x, global float *y, long rounds) {
+// `rounds` times 4 loads per work-item; y keeps the compiler from dropping them. A CPU's work-item
+// reads a run of its own: in order (inner 4, outer 1), or as four streams (inner 1, outer
+// `rounds`), whichever its prefetcher likes better.
+kernel void read_all(const global V *x, global float *y, long rounds, long inner, long outer) {
   long id = get_global_id(0);
 #ifdef WIDE
   long at = id * rounds * 4;
-  long step = 1;
 #else
   long at = id;
-  long step = get_global_size(0);
 #endif
   V a = 0;
   V b = 0;
   V c = 0;
   V d = 0;
-  for (long i = 0; i < rounds; i++, at += 4 * step) {
+  for (long i = 0; i < rounds; i++, at += inner) {
     a += x[at];
-    b += x[at + step];
-    c += x[at + 2 * step];
-    d += x[at + 3 * step];
+    b += x[at + outer];
+    c += x[at + 2 * outer];
+    d += x[at + 3 * outer];
   }
   y[id] = TOTAL((a + b) + (c + d));
 }
@@ -38,13 +38,9 @@ kernel void read_all(const global V *x, global float *y, long rounds) {
 // CHAINS × PER multiply-adds per round and work-item.
 kernel void multiply_add(global float *y, float f, int rounds) {
   V v[CHAINS];
-  _Pragma("unroll") for (int c = 0; c < CHAINS; c++) {
-    v[c] = (V)(c);
-  }
+  _Pragma("unroll") for (int c = 0; c < CHAINS; c++) { v[c] = (V)(c); }
   for (int i = 0; i < rounds; i++) {
-    _Pragma("unroll") for (int c = 0; c < CHAINS; c++) {
-      v[c] = fma(v[c], (V)(f), (V)(f));
-    }
+    _Pragma("unroll") for (int c = 0; c < CHAINS; c++) { v[c] = fma(v[c], (V)(f), (V)(f)); }
   }
   V sum = v[0];
   for (int c = 1; c < CHAINS; c++) {

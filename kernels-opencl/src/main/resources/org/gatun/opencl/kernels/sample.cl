@@ -1,9 +1,9 @@
 // Draws one token per row of logits; one work-group of LOCAL work-items per row.
 //
-// Tokens are ordered by falling logit, then rising id. Every filter keeps a prefix of that order: the
-// ids whose key is above `key`, and the first `ties` ids whose key equals it. A prefix that reaches a
-// count or a mass is found by a radix search over the keys, four bits at a time from the top.
-// With PAIRS a row holds n pairs of (value, id) by rising id, the candidates of several ranks.
+// Tokens are ordered by falling logit, then rising id. Every filter keeps a prefix of that order:
+// the ids whose key is above `key`, and the first `ties` ids whose key equals it. A prefix that
+// reaches a count or a mass is found by a radix search over the keys, four bits at a time from the
+// top. With PAIRS a row holds n pairs of (value, id) by rising id, the candidates of several ranks.
 #define BINS 16
 #ifdef PAIRS
 #define AT(x, i) (x)[2 * (i)]
@@ -33,13 +33,11 @@ inline float weight(float x, float top, float inverseT, bool mass) {
   return mass ? exp((x - top) * inverseT) : 1.0f;
 }
 
-inline float value(uint key) {
-  return as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key);
-}
+inline float value(uint key) { return as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key); }
 
 // Sums bins of all work-items into bins[0 .. 15] of the first.
 inline void merge(local float *bins) {
-  SYNC(); // every work-item's bins are counted
+  SYNC();  // every work-item's bins are counted
   int id = get_local_id(0);
   for (int b = id; b < BINS; b += LOCAL) {
     float s = 0;
@@ -48,12 +46,12 @@ inline void merge(local float *bins) {
     }
     bins[b] = s;
   }
-  SYNC(); // the sums are written
+  SYNC();  // the sums are written
 }
 
 // The smallest prefix within `limit` whose weight reaches `target` (exceeds it, if strict).
-inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float top, float inverseT, float target,
-    bool strict, local float *bins) {
+inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float top,
+                    float inverseT, float target, bool strict, local float *bins) {
   int id = get_local_id(0);
   int each = (n + LOCAL - 1) / LOCAL;
   int from = min(n, id * each);
@@ -61,7 +59,7 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
   uint prefix = 0;
   float above = 0;
   for (int shift = 28; shift >= 0; shift -= 4) {
-    SYNC(); // the last round's sums are read
+    SYNC();  // the last round's sums are read
     local float *mine = bins + id * BINS;
     for (int b = 0; b < BINS; b++) {
       mine[b] = 0;
@@ -88,7 +86,7 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
       if (strict ? next > target : next >= target) {
         bin = b;
       } else {
-        if (bins[b] > 0) { // rounding may leave the target just out of reach: the last bin then
+        if (bins[b] > 0) {  // rounding may leave the target just out of reach: the last bin then
           lowest = b;
           lowestAbove = a;
         }
@@ -111,7 +109,8 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
 }
 
 // Weight of a prefix.
-inline float total(const global float *x, int n, Prefix p, float top, float inverseT, local float *bins) {
+inline float total(const global float *x, int n, Prefix p, float top, float inverseT,
+                   local float *bins) {
   int id = get_local_id(0);
   int each = (n + LOCAL - 1) / LOCAL;
   int to = min(n, (id + 1) * each);
@@ -121,7 +120,7 @@ inline float total(const global float *x, int n, Prefix p, float top, float inve
       s += weight(AT(x, i), top, inverseT, true);
     }
   }
-  SYNC(); // earlier sums are read
+  SYNC();  // earlier sums are read
   for (int b = 0; b < BINS; b++) {
     bins[id * BINS + b] = b == 0 ? s : 0;
   }
@@ -138,7 +137,7 @@ inline int equals(const global float *x, int n, uint key, local float *bins) {
   for (int i = id * each; i < to; i++) {
     s += order(AT(x, i)) == key;
   }
-  SYNC(); // earlier sums are read
+  SYNC();  // earlier sums are read
   for (int b = 0; b < BINS; b++) {
     bins[id * BINS + b] = b == 0 ? s : 0;
   }
@@ -163,13 +162,7 @@ inline float maximum(const global float *x, int n, local float *bins) {
   for (int i = whole * 16 + id; i < n; i += LOCAL) {
     r = fmax(r, AT(x, i));
   }
-  bins[id * BINS] = r;
-  SYNC(); // every work-item's maximum is in
-  for (int i = 0; i < LOCAL; i++) {
-    r = fmax(r, bins[i * BINS]);
-  }
-  SYNC(); // bins may be reused
-  return r;
+  return group_max(r, bins);
 }
 
 // The id of the `nth` token (0 first) with this key, by rising id.
@@ -182,9 +175,9 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
   for (int i = from; i < to; i++) {
     mine += order(AT(x, i)) == key;
   }
-  SYNC(); // earlier bins are read
+  SYNC();  // earlier bins are read
   bins[id * BINS] = mine;
-  SYNC(); // every work-item's count is in
+  SYNC();  // every work-item's count is in
   int before = 0;
   for (int i = 0; i < id; i++) {
     before += (int)bins[i * BINS];
@@ -199,7 +192,8 @@ inline int nth(const global float *x, int n, uint key, int count, local float *b
   return i;
 }
 
-kernel void sample(const global int *step, int4 lim, const global float *logits, global int *ids, int n) {
+kernel void sample(const global int *step, int4 lim, const global float *logits, global int *ids,
+                   int n) {
   local float bins[LOCAL * BINS];
   int row = get_group_id(0);
   const global float *x = &AT(logits, (long)row * n);

@@ -15,9 +15,7 @@ kernel void race(global int *x) {
   x[i] = s[7 - i];
 }
 
-kernel void global_race(global int *x) {
-  x[0] = get_local_id(0);
-}
+kernel void global_race(global int *x) { x[0] = get_local_id(0); }
 
 kernel void uninitialised(global int *x) {
   if (x[get_local_id(0)] > 0) {
@@ -25,9 +23,7 @@ kernel void uninitialised(global int *x) {
   }
 }
 
-kernel void out_of_bounds(global int *x) {
-  x[64 + get_local_id(0)] = 1;
-}
+kernel void out_of_bounds(global int *x) { x[64 + get_local_id(0)] = 1; }
 
 kernel void divergence(global int *x) {
   if (get_local_id(0) < 4) {

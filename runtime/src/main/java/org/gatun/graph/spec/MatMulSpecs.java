@@ -73,6 +73,21 @@ final class MatMulSpecs {
         }
       }
     }
+    if (q.formats().containsAll(List.of(DType.Q4_K, DType.Q6_K))) {
+      for (int rows : new int[] {1, 9}) {
+        CaseBuilder c = new CaseBuilder("gated_matmul/Q4_K+Q6_K/" + rows + "x512x72", q.seed());
+        c.op(
+            new GatedMatMul(Activation.GELU_TANH),
+            c.input("x", 512),
+            c.weight("gate", DType.Q4_K, 72, 512),
+            c.weight("up", DType.Q6_K, 72, 512));
+        cases.add(
+            c.narrowing(Narrowing.weight(DType.Q6_K, 2))
+                .tolerance(Tolerance.SUM.times(4))
+                .runRows(rows)
+                .build());
+      }
+    }
     return cases;
   }
 
