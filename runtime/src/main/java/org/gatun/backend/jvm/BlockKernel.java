@@ -5,10 +5,10 @@ import org.gatun.tensor.DType;
 /**
  * One format's arithmetic on interleaved rows, in blocks as {@link BlockLayout} draws them.
  *
- * <p>A lane is a row: one activation is broadcast, sixteen weights are decoded and multiplied, and
- * there is no horizontal sum. Several groups side by side keep several sums in flight. {@link #dot}
- * adds the products in the order of the columns, as the tiles of {@link Gemm} do on what {@link
- * #unpack} wrote: a row's result has the same bits in a step of one row and of many.
+ * <p>A lane is a row: one activation is broadcast, a vector of weights is decoded and multiplied,
+ * and there is no horizontal sum. {@link Lanes#CHAINS} vectors of rows keep several sums in flight.
+ * {@link #dot} adds the products in the order of the columns, as the tiles of {@link Gemm} do on
+ * what {@link #unpack} wrote: a row's result has the same bits in a step of one row and of many.
  */
 interface BlockKernel {
   /** Scratch bytes: {@link #dot} and {@link #unpack} use the first half. */
@@ -20,6 +20,9 @@ interface BlockKernel {
   /** The f32 of dmin or m. */
   int DMIN = D + Runs.M;
 
+  /** What {@link Ahead} writes. */
+  int SINK = Runs.SINK;
+
   /** The f32 of a run's scale. */
   int SCALE = D + 2 * Runs.M;
 
@@ -27,20 +30,22 @@ interface BlockKernel {
   int MIN = D + 3 * Runs.M;
 
   /**
-   * {@code y += groups · x} for {@link Lanes#UNIT} rows.
+   * {@code y += group · x} for {@link Lanes#ROWS} rows.
    *
-   * @param group the first group's first byte
-   * @param gs bytes from one group to the next; 0 takes the same group again
-   * @param bs bytes from a block to the next of the same group
+   * @param group its first block
    * @param blocks blocks per row
    * @param x activations, one f32 per column
-   * @param y {@link Lanes#UNIT} f32
+   * @param y {@link Lanes#ROWS} f32
    * @param tmp {@link #SCRATCH} bytes
    */
-  void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp);
+  void dot(long group, int blocks, long x, long y, long tmp);
 
-  /** Decodes to {@code out[column][16]} in f32. */
-  void unpack(long group, long bs, int blocks, long out, long tmp);
+  /**
+   * Decodes {@link Lanes#STRIP} rows of a group to {@code out[column][16]} in f32.
+   *
+   * @param lane the first of them
+   */
+  void unpack(long group, int lane, int blocks, long out, long tmp);
 
   /** The kernel of a weight format. */
   static BlockKernel of(DType dtype) {

@@ -10,13 +10,14 @@ import org.gatun.tensor.DType;
 
 /**
  * How a block of a format is stored for {@link BlockKernel}: 16-bit fields, scale bytes and quanta,
- * each interleaved over sixteen rows. Quanta are split in planes, low and high bits, and packed in
- * 16-bit words, the earliest of consecutive columns in the uppermost bits: a lane meets its columns
- * by shifting left. A block takes as many bytes as in the file.
+ * each interleaved over {@link Lanes#ROWS} rows: what a kernel reads is one stream of rising
+ * addresses, which is what hardware prefetches. Quanta are split in planes, low and high bits, and
+ * packed in 32-bit words, the earliest of consecutive columns in the uppermost bits: a lane meets
+ * its columns by shifting left. A block takes as many bytes as in the file.
  *
  * <pre>
- *   16 rows:  | field 0 of rows 0…15 | field 1 … | scale byte 0 of rows 0…15 | … | low words | high words |
- *   low word of 4-bit quanta:   bits 15…12: column 4 i, 11…8: 4 i + 1, 7…4: 4 i + 2, 3…0: 4 i + 3
+ *   | field 0 of all rows | field 1 … | scale byte 0 of all rows | … | low words | high words |
+ *   low word of 4-bit quanta:   bits 31…28: column 8 i, 27…24: 8 i + 1, …, 3…0: 8 i + 7
  * </pre>
  *
  * @param fields offsets of the fields in the file's block
@@ -42,7 +43,7 @@ record BlockLayout(
     }
 
     private void pack(MemorySegment block, long from, long to) {
-      int per = bits == 0 ? 1 : 16 / bits;
+      int per = bits == 0 ? 1 : 32 / bits;
       for (int j = 0; j < at.length; j += per) {
         int word = 0;
         for (int k = 0; k < per; k++) {
@@ -50,15 +51,15 @@ record BlockLayout(
           int b = block.get(Lanes.I8, from + (p >> 3)) >> (p & 7);
           word = word << bits | b & (1 << bits) - 1;
         }
-        ALL.set(Lanes.I16, to + 2L * ROWS * (j / per), (short) word);
+        ALL.set(Lanes.I32, to + 4L * ROWS * (j / per), word);
       }
     }
 
     private void unpack(long from, MemorySegment block) {
-      int per = bits == 0 ? 1 : 16 / bits;
+      int per = bits == 0 ? 1 : 32 / bits;
       for (int j = 0; j < at.length; j++) {
-        int word = ALL.get(Lanes.I16, from + 2L * ROWS * (j / per));
-        int q = word >> 16 - bits * (j % per + 1) & (1 << bits) - 1;
+        int word = ALL.get(Lanes.I32, from + 4L * ROWS * (j / per));
+        int q = word >>> 32 - bits * (j % per + 1) & (1 << bits) - 1;
         long b = at[j] >> 3;
         block.set(Lanes.I8, b, (byte) (block.get(Lanes.I8, b) | q << (at[j] & 7)));
       }
@@ -69,7 +70,7 @@ record BlockLayout(
     return switch (t) {
       case F32 -> new BlockLayout(t, new int[] {0}, 4, 0, 0, Plane.NONE, Plane.NONE);
       case F16, BF16 -> of(t, 0, 0, Plane.NONE, Plane.NONE, 0);
-      case Q8_0 -> of(t, 2, 32, Plane.NONE, Plane.NONE, 0);
+      case Q8_0 -> of(t, 0, 0, bytes(2), Plane.NONE, 0);
       case Q4_0, IQ4_NL -> of(t, 0, 0, halves(2), Plane.NONE, 0);
       case Q4_1 -> of(t, 0, 0, halves(4), Plane.NONE, 0, 2);
       case Q5_0 -> of(t, 0, 0, halves(6), bits(2), 0);
@@ -98,6 +99,11 @@ record BlockLayout(
     return plane(4, 32, j -> 8 * (from + j % 16) + 4 * (j / 16));
   }
 
+  /** 32 bytes in order. */
+  private static Plane bytes(int from) {
+    return plane(8, 32, j -> 8 * (from + j));
+  }
+
   /** 32 bits in order. */
   private static Plane bits(int from) {
     return plane(1, 32, j -> 8 * from + j);
@@ -113,6 +119,11 @@ record BlockLayout(
         bits,
         256,
         j -> 8 * (from + j / (per * length) * length + j % length) + bits * (j / length % per));
+  }
+
+  /** Bytes of an interleaved block. */
+  int bytes() {
+    return ROWS * dtype.blockBytes();
   }
 
   /** Where the scale bytes begin in an interleaved block. */
@@ -144,8 +155,8 @@ record BlockLayout(
       ALL.set(
           Lanes.I8, to + scalesAt() + (long) ROWS * i + r, block.get(Lanes.I8, from + scales + i));
     }
-    low.pack(block, from, to + lowAt() + 2L * r);
-    high.pack(block, from, to + highAt() + 2L * r);
+    low.pack(block, from, to + lowAt() + 4L * r);
+    high.pack(block, from, to + highAt() + 4L * r);
   }
 
   /** The file's block of lane {@code r}. */
@@ -160,7 +171,7 @@ record BlockLayout(
     for (int i = 0; i < scaleCount; i++) {
       block.set(Lanes.I8, scales + i, ALL.get(Lanes.I8, from + scalesAt() + (long) ROWS * i + r));
     }
-    low.unpack(from + lowAt() + 2L * r, block);
-    high.unpack(from + highAt() + 2L * r, block);
+    low.unpack(from + lowAt() + 4L * r, block);
+    high.unpack(from + highAt() + 4L * r, block);
   }
 }

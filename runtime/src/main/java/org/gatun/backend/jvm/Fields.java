@@ -22,7 +22,7 @@ import jdk.incubator.vector.ShortVector;
 
 /**
  * Scale fields of interleaved blocks to f32, memory to memory: {@code vectors} vectors, a row per
- * lane, from {@link Lanes#chain} places that are {@code gs} bytes apart.
+ * lane of the vectors, from row {@code lane} of the interleaved ones on.
  *
  * <p>Here and in {@link Runs} vectors are handled by the API's own methods alone: those are inlined
  * whatever the size of the caller. A helper that returns a vector is not inlined once the caller is
@@ -34,12 +34,12 @@ final class Fields {
   private Fields() {}
 
   /** Half-precision floats; exact for every finite value, subnormals included. */
-  static void f16(long from, long gs, int vectors, long to) {
+  static void f16(long from, int lane, int vectors, long to) {
     for (int c = 0; c < vectors; c++) {
       IntVector h =
           ((IntVector)
               ShortVector.fromMemorySegment(
-                      S, ALL, (from + Lanes.chain(c, gs, 2) & ADDRESS), LITTLE_ENDIAN)
+                      S, ALL, (from + 2L * (lane + N * c) & ADDRESS), LITTLE_ENDIAN)
                   .convertShape(ZERO_EXTEND_S2I, I, 0));
       FloatVector magnitude = h.and(0x7FFF).lanewise(LSHL, 13).reinterpretAsFloats().mul(F16_SCALE);
       IntVector sign = h.and(0x8000).lanewise(LSHL, 16);
@@ -52,12 +52,11 @@ final class Fields {
   }
 
   /** Signed bytes. */
-  static void signed(long from, long gs, int vectors, long to) {
+  static void signed(long from, int lane, int vectors, long to) {
     for (int c = 0; c < vectors; c++) {
       IntVector q =
           ((IntVector)
-              ByteVector.fromMemorySegment(
-                      B, ALL, (from + Lanes.chain(c, gs, 1) & ADDRESS), LITTLE_ENDIAN)
+              ByteVector.fromMemorySegment(B, ALL, (from + lane + N * c & ADDRESS), LITTLE_ENDIAN)
                   .convertShape(B2I, I, 0));
       ((FloatVector) q.convertShape(I2F, F, 0))
           .intoMemorySegment(ALL, (to + 4L * N * c) & ADDRESS, LITTLE_ENDIAN);
@@ -65,12 +64,11 @@ final class Fields {
   }
 
   /** {@code byte >>> shift & mask}. */
-  static void bits(long from, long gs, int vectors, int shift, int mask, long to) {
+  static void bits(long from, int lane, int vectors, int shift, int mask, long to) {
     for (int c = 0; c < vectors; c++) {
       IntVector q =
           ((IntVector)
-              ByteVector.fromMemorySegment(
-                      B, ALL, (from + Lanes.chain(c, gs, 1) & ADDRESS), LITTLE_ENDIAN)
+              ByteVector.fromMemorySegment(B, ALL, (from + lane + N * c & ADDRESS), LITTLE_ENDIAN)
                   .convertShape(ZERO_EXTEND_B2I, I, 0));
       ((FloatVector) q.lanewise(LSHR, shift).and(mask).convertShape(I2F, F, 0))
           .intoMemorySegment(ALL, (to + 4L * N * c) & ADDRESS, LITTLE_ENDIAN);
@@ -79,9 +77,9 @@ final class Fields {
 
   /** {@code (low >>> shift & 15) + (high >>> hShift & 3) · 16 − minus}, a byte of each. */
   static void six(
-      long low, int shift, long high, int hShift, int minus, long gs, int vectors, long to) {
+      long low, int shift, long high, int hShift, int minus, int lane, int vectors, long to) {
     for (int c = 0; c < vectors; c++) {
-      long at = Lanes.chain(c, gs, 1);
+      long at = lane + N * c;
       IntVector l =
           ((IntVector)
               ByteVector.fromMemorySegment(B, ALL, (low + at & ADDRESS), LITTLE_ENDIAN)

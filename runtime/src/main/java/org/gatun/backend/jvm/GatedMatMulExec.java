@@ -43,7 +43,7 @@ final class GatedMatMulExec implements Exec {
     this.gate = gate;
     this.up = up;
     this.out = out;
-    perTask = MatMulExec.perTask(Product.units(gate), pool.workers());
+    perTask = MatMulExec.perTask(gate.groups(), pool.workers());
     scratch.need(Product.scratch(maxRows, 2));
   }
 
@@ -51,7 +51,7 @@ final class GatedMatMulExec implements Exec {
   public void run(Step step) {
     n = Math.toIntExact(rows.at(step.rows(), step.logitRows()));
     if (n == 1) {
-      pool.run(vectorTask, Math.ceilDiv(Product.units(gate), perTask));
+      pool.run(vectorTask, Math.ceilDiv(gate.groups(), perTask));
     } else if (n > 1) {
       int panels = Product.panels(gate);
       rowsPerUnit = Product.rowsPerUnit(n, panels, pool.workers());
@@ -63,12 +63,12 @@ final class GatedMatMulExec implements Exec {
     long s = scratch.of(worker);
     long g = Product.tile(s, maxRows, 0);
     long u = Product.tile(s, maxRows, 1);
-    int end = Math.min(Product.units(gate), (task + 1) * perTask);
+    int end = Math.min(gate.groups(), (task + 1) * perTask);
     for (int i = task * perTask; i < end; i++) {
       Product.vector(gate, i, x, g, s);
       Product.vector(up, i, x, u, s);
-      VMath.gate(activation, g, u, g, Lanes.UNIT);
-      Product.write(g, 0, 1, out, (int) gate.rows(), Lanes.UNIT * i, Lanes.UNIT, 0);
+      VMath.gate(activation, g, u, g, Lanes.ROWS);
+      Product.write(g, 0, 1, out, (int) gate.rows(), Lanes.ROWS * i, Lanes.ROWS, 0);
     }
   }
 

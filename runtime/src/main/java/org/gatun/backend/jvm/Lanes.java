@@ -52,14 +52,17 @@ final class Lanes {
   /** Floats per vector: 4, 8 or 16. */
   static final int N = BITS / 32;
 
-  /** Rows that a weight layout interleaves, whatever the width. */
-  static final int ROWS = 16;
-
   /** Sums that a kernel for one activation row keeps in flight. */
   static final int CHAINS = 4;
 
-  /** Rows of W that such a kernel takes at once: 64, 32 or 16. */
-  static final int UNIT = CHAINS * N;
+  /**
+   * Rows of W that such a kernel takes at once, and that the weight layout interleaves: 64, 32 or
+   * 16.
+   */
+  static final int ROWS = CHAINS * N;
+
+  /** Rows of W that a decoded column holds. */
+  static final int STRIP = 16;
 
   /**
    * As many bytes as there are lanes; with 128 bits twice as many, of which conversions take the
@@ -89,14 +92,6 @@ final class Lanes {
           "gatun.vector.bits is " + bits + "; it must be 128, 256 or 512");
     }
     return bits;
-  }
-
-  /**
-   * Where chain {@code c} finds its rows: bytes from those of chain 0, in a field of {@code width}
-   * bytes, when groups are {@code gs} bytes apart.
-   */
-  static long chain(int c, long gs, int width) {
-    return c * N / ROWS * gs + c * N % ROWS * width;
   }
 
   static FloatVector load(long at) {

@@ -45,7 +45,7 @@ final class MatMulExec implements Exec {
     int u = 0;
     int p = 0;
     for (PackedWeight w : weights) {
-      u += Product.units(w);
+      u += w.groups();
       p += Product.panels(w);
     }
     units = u;
@@ -77,13 +77,13 @@ final class MatMulExec implements Exec {
     int part = 0;
     int first = 0;
     for (int i = task * perTask; i < end; i++) {
-      while (i >= first + Product.units(weights[part])) {
-        first += Product.units(weights[part++]);
+      while (i >= first + weights[part].groups()) {
+        first += weights[part++].groups();
       }
       PackedWeight w = weights[part];
       Product.vector(w, i - first, x, y, s);
       Product.write(
-          y, 0, 1, out[part], (int) w.rows(), Lanes.UNIT * (i - first), Lanes.UNIT, bias[part]);
+          y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
     }
   }
 

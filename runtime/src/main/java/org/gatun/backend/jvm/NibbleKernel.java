@@ -1,6 +1,7 @@
 package org.gatun.backend.jvm;
 
 import static org.gatun.backend.jvm.Lanes.ROWS;
+import static org.gatun.backend.jvm.Lanes.STRIP;
 
 import org.gatun.tensor.DType;
 
@@ -13,39 +14,41 @@ final class NibbleKernel implements BlockKernel {
 
   private final DType dtype;
   private final int low;
+  private final int bytes;
 
   NibbleKernel(DType dtype) {
     this.dtype = dtype;
     low = BlockLayout.of(dtype).lowAt();
+    bytes = BlockLayout.of(dtype).bytes();
   }
 
   @Override
-  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
+  public void dot(long group, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
+      block(true, group + (long) b * bytes, 0, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, long bs, int blocks, long out, long tmp) {
+  public void unpack(long group, int lane, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + (long) b * bytes, lane, 0, out + 4L * STRIP * COLS * b, tmp);
     }
   }
 
-  private void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+  private void block(boolean dot, long w, int lane, long x, long out, long tmp) {
     int vectors = Runs.vectors(dot);
-    Fields.f16(w, gs, vectors, tmp + D);
+    Fields.f16(w, lane, vectors, tmp + D);
     if (dtype == DType.IQ4_NL) {
-      Runs.levels(dot, w + low, gs, COLS, tmp + D, x, out);
+      Runs.levels(dot, w + low, lane, COLS, tmp + D, x, out);
       return;
     }
     if (dtype == DType.Q4_1) {
-      Fields.f16(w + 2 * ROWS, gs, vectors, tmp + DMIN);
+      Fields.f16(w + 2 * ROWS, lane, vectors, tmp + DMIN);
       Fields.affine(tmp + D, tmp + DMIN, 16, vectors, tmp);
     } else {
       Fields.centred(tmp + D, -8, 16, vectors, tmp);
     }
-    Runs.plane(dot, w + low, gs, 1, COLS, 4, tmp, x, out);
+    Runs.plane(dot, w + low, lane, 1, COLS, 4, tmp, x, out);
   }
 }

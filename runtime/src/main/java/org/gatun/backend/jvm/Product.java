@@ -8,18 +8,15 @@ import java.lang.foreign.MemorySegment;
  * the order of the columns.
  *
  * <pre>
- *   scratch of a worker:  | tmp | panel: PANEL groups × DEPTH columns × 16 f32 | tile: rows × PANEL × 16 f32 | tile 2 |
+ *   scratch of a worker:  | tmp | panel: PANEL strips × DEPTH columns × 16 f32 | tile: rows × PANEL × 16 f32 | tile 2 |
  * </pre>
  */
 final class Product {
-  /** Groups that a panel holds: as many rows of W as two vectors have lanes, at least one group. */
+  /** Strips that a panel holds: as many rows of W as two vectors have lanes, at least one strip. */
   static final int PANEL = Lanes.N == 16 ? 2 : 1;
 
   /** Output columns of a panel. */
-  static final int WIDTH = PANEL * Lanes.ROWS;
-
-  /** Groups that one pass over an activation row takes. */
-  static final int GROUPS = Lanes.UNIT / Lanes.ROWS;
+  static final int WIDTH = PANEL * Lanes.STRIP;
 
   /** Columns decoded at once: 128 KiB of panel with 512-bit vectors. */
   static final int DEPTH = 1024;
@@ -27,8 +24,8 @@ final class Product {
   /** Bytes of a row of a tile. */
   static final long TILE_ROW = 4L * WIDTH;
 
-  private static final long GROUP_PANEL = 4L * Lanes.ROWS * DEPTH;
-  private static final long TILE_AT = BlockKernel.SCRATCH + PANEL * GROUP_PANEL;
+  private static final long STRIP_PANEL = 4L * Lanes.STRIP * DEPTH;
+  private static final long TILE_AT = BlockKernel.SCRATCH + PANEL * STRIP_PANEL;
 
   private Product() {}
 
@@ -48,42 +45,23 @@ final class Product {
 
   /** Panels of a weight. */
   static int panels(PackedWeight w) {
-    return Math.ceilDiv(w.groups(), PANEL);
-  }
-
-  /** Units of a weight: what {@link #vector} takes at once. */
-  static int units(PackedWeight w) {
-    return Math.ceilDiv(w.groups(), GROUPS);
+    return Math.toIntExact(Math.ceilDiv(w.rows(), (long) WIDTH));
   }
 
   /**
-   * {@code y[0 … UNIT) = } rows {@code UNIT · unit …} of W times one row.
+   * {@code y[0 … ROWS) = } group {@code g} of W times one row. Sums start anew where {@link
+   * #matrix} starts a new panel, for equal bits.
    *
-   * @param y room for two units
+   * @param y room for two groups
    */
-  static void vector(PackedWeight w, int unit, long x, long y, long scratch) {
-    int first = unit * GROUPS;
-    int left = w.groups() - first;
-    if (left >= GROUPS) {
-      rows(w, first, w.blockBytes(), x, y, scratch);
-      return;
-    }
-    for (int i = 0; i < left; i++) {
-      rows(w, first + i, 0, x, y + 4L * Lanes.ROWS * i, scratch);
-    }
-  }
-
-  /** Sums start anew where {@link #matrix} starts a new panel, for equal bits. */
-  private static void rows(PackedWeight w, int group, long gs, long x, long y, long scratch) {
+  static void vector(PackedWeight w, int g, long x, long y, long scratch) {
     int size = w.dtype().blockSize();
-    long bs = w.stride(group);
-    long more = scratch + BlockKernel.SCRATCH - 4L * Lanes.UNIT;
+    long more = scratch + BlockKernel.SCRATCH - 4L * Lanes.ROWS;
     for (int k = 0; k < w.cols(); k += DEPTH) {
       int depth = Math.min(DEPTH, w.cols() - k);
       long sums = k == 0 ? y : more;
       Runs.clear(sums);
-      w.kernel()
-          .dot(w.group(group) + k / size * bs, gs, bs, depth / size, x + 4L * k, sums, scratch);
+      w.kernel().dot(w.block(g, k / size), depth / size, x + 4L * k, sums, scratch);
       if (k > 0) {
         Runs.add(more, y);
       }
@@ -94,17 +72,20 @@ final class Product {
   static void matrix(PackedWeight w, int p, long x, int n, long tile, long scratch) {
     long stride = 4L * w.cols();
     int size = w.dtype().blockSize();
-    int first = PANEL * p;
-    long bs = w.stride(first);
-    boolean second = PANEL == 2 && 2 * p + 1 < w.groups();
+    int group = WIDTH * p / Lanes.ROWS;
+    int lane = WIDTH * p % Lanes.ROWS;
     long panel = scratch + BlockKernel.SCRATCH;
-    long b2 = PANEL == 2 ? (second ? GROUP_PANEL : 0) : 4L * Lanes.N;
+    long b2 = PANEL == 2 ? STRIP_PANEL : 4L * Lanes.N;
     for (int k = 0; k < w.cols(); k += DEPTH) {
       int depth = Math.min(DEPTH, w.cols() - k);
-      long at = k / size * bs;
-      w.kernel().unpack(w.group(first) + at, bs, depth / size, panel, scratch);
-      if (second) {
-        w.kernel().unpack(w.group(first + 1) + at, bs, depth / size, panel + GROUP_PANEL, scratch);
+      for (int i = 0; i < PANEL; i++) {
+        w.kernel()
+            .unpack(
+                w.block(group, k / size),
+                lane + Lanes.STRIP * i,
+                depth / size,
+                panel + STRIP_PANEL * i,
+                scratch);
       }
       for (int strip = 0; strip < WIDTH; strip += 2 * Lanes.N) {
         Gemm.tiles(
@@ -112,7 +93,7 @@ final class Product {
             stride,
             n,
             panel + 4 * strip,
-            4L * Lanes.ROWS,
+            4L * Lanes.STRIP,
             b2,
             depth,
             tile + 4 * strip,

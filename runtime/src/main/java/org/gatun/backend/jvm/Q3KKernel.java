@@ -1,6 +1,7 @@
 package org.gatun.backend.jvm;
 
 import static org.gatun.backend.jvm.Lanes.ROWS;
+import static org.gatun.backend.jvm.Lanes.STRIP;
 
 import org.gatun.tensor.DType;
 
@@ -8,40 +9,44 @@ import org.gatun.tensor.DType;
 final class Q3KKernel implements BlockKernel {
   private static final int COLS = 256;
   private static final BlockLayout LAYOUT = BlockLayout.of(DType.Q3_K);
+  private static final int BYTES = LAYOUT.bytes();
   private static final int SCALES = LAYOUT.scalesAt();
   private static final int LOW = LAYOUT.lowAt();
   private static final int HIGH = LAYOUT.highAt();
 
   @Override
-  public void dot(long group, long gs, long bs, int blocks, long x, long y, long tmp) {
+  public void dot(long group, int blocks, long x, long y, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(true, group + b * bs, gs, x + 4L * COLS * b, y, tmp);
+      block(true, group + (long) b * BYTES, 0, x + 4L * COLS * b, y, tmp);
     }
   }
 
   @Override
-  public void unpack(long group, long bs, int blocks, long out, long tmp) {
+  public void unpack(long group, int lane, int blocks, long out, long tmp) {
     for (int b = 0; b < blocks; b++) {
-      block(false, group + b * bs, 0, 0, out + 4L * ROWS * COLS * b, tmp);
+      block(false, group + (long) b * BYTES, lane, 0, out + 4L * STRIP * COLS * b, tmp);
     }
   }
 
-  private static void block(boolean dot, long w, long gs, long x, long out, long tmp) {
+  private static void block(boolean dot, long w, int lane, long x, long out, long tmp) {
     int vectors = Runs.vectors(dot);
-    Fields.f16(w, gs, vectors, tmp + D);
+    if (dot) {
+      Ahead.touch(w, LOW, tmp + SINK);
+    }
+    Fields.f16(w, lane, vectors, tmp + D);
     for (int g = 0; g < 16; g += 2) {
-      scales(w + SCALES, gs, g, vectors, tmp, tmp);
-      scales(w + SCALES, gs, g + 1, vectors, tmp + 2 * Runs.M, tmp);
+      scales(w + SCALES, lane, g, vectors, tmp, tmp);
+      scales(w + SCALES, lane, g + 1, vectors, tmp + 2 * Runs.M, tmp);
       long q = w + LOW + ROWS * 4 * g;
       long h = w + HIGH + ROWS * 2 * g;
-      Runs.planes(dot, q, gs, 2, 16, 2, h, 1, tmp, x + 64 * g, Runs.at(dot, out, 16 * g));
+      Runs.planes(dot, q, lane, 2, 16, 2, h, 1, tmp, x + 64 * g, Runs.at(dot, out, 16 * g));
     }
   }
 
-  private static void scales(long from, long gs, int g, int vectors, long sm, long tmp) {
+  private static void scales(long from, int lane, int g, int vectors, long sm, long tmp) {
     long low = from + ROWS * (g & 7);
     long high = from + ROWS * (8 + (g & 3));
-    Fields.six(low, g < 8 ? 0 : 4, high, 2 * (g >> 2), 32, gs, vectors, tmp + SCALE);
+    Fields.six(low, g < 8 ? 0 : 4, high, 2 * (g >> 2), 32, lane, vectors, tmp + SCALE);
     Fields.centred(tmp + D, tmp + SCALE, -4, 8, vectors, sm);
   }
 }

@@ -21,7 +21,7 @@ import org.gatun.backend.CompileOptions;
 import org.gatun.tensor.Tensor;
 
 /**
- * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.rows64}: pages that the
+ * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.lanes64}: pages that the
  * system may drop and share.
  *
  * <pre>
@@ -88,7 +88,9 @@ final class RepackFile {
   private long cached(Path dir, String key, Arena arena) throws IOException {
     Files.createDirectories(dir);
     Path file =
-        dir.resolve("%s-%016x.rows64".formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout));
+        dir.resolve(
+            "%s-%016x.lanes%d"
+                .formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout, Lanes.ROWS));
     long found = open(file, arena);
     if (found != 0) {
       return found;

@@ -34,6 +34,7 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
       offsets[i] = size;
       size += Math.ceilDiv(PackedWeight.bytes(t.dtype(), t.rows(), t.cols()), ALIGN) * ALIGN;
     }
+    size += size > 0 ? Ahead.SLACK : 0;
     long base = RepackFile.locate(source.key(), tensors, offsets, size, options, pool, arena);
     Map<String, PackedWeight> packed = new LinkedHashMap<>();
     for (int i = 0; i < offsets.length; i++) {
@@ -85,7 +86,7 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
         PackedWeight w =
             new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), base + offsets[i]);
         int groups = w.groups();
-        int per = Math.max(1, (int) ((1 << 20) / (PackedWeight.ROWS * t.rowBytes())));
+        int per = Math.max(1, (int) ((1 << 20) / (Lanes.ROWS * t.rowBytes())));
         pool.run(
             (unit, worker) -> {
               for (long g = (long) unit * per; g < Math.min(groups, (unit + 1L) * per); g++) {

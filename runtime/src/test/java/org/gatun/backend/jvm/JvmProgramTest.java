@@ -196,7 +196,8 @@ class JvmProgramTest {
     int[] first = once(g, weights, x, dir);
     Path file;
     try (var files = Files.list(dir.resolve("repack"))) {
-      file = files.filter(f -> f.toString().endsWith(".rows64")).findFirst().orElseThrow();
+      file =
+          files.filter(f -> f.toString().endsWith(".lanes" + Lanes.ROWS)).findFirst().orElseThrow();
     }
     assertThat(file.getFileName().toString()).startsWith("test-key");
     Object written = Files.getLastModifiedTime(file);

@@ -137,13 +137,13 @@ public final class KernelBench {
 
   private static PackedWeight[] packed(Tensor w, int copies, Arena arena) {
     long bytes = PackedWeight.bytes(w.dtype(), ROWS, COLS);
-    long base = arena.allocate(bytes * copies, 4096).address();
+    long base = arena.allocate(bytes * copies + Ahead.SLACK, 4096).address();
     PackedWeight[] all = new PackedWeight[copies];
     for (int i = 0; i < copies; i++) {
       long at = base + i * bytes;
       all[i] = new PackedWeight("w", w.dtype(), ROWS, COLS, at);
       if (i == 0) {
-        for (long g = 0; g < ROWS / PackedWeight.ROWS; g++) {
+        for (long g = 0; g < ROWS / Lanes.ROWS; g++) {
           all[0].pack(w, g);
         }
       } else {
