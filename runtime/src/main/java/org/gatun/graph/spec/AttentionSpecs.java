@@ -83,6 +83,9 @@ final class AttentionSpecs {
       cases.add(ropeAppend(r.seed(), codec, false));
     }
     cases.add(ropeAppend(r.seed(), KvCodec.F32, true));
+    for (KvCodec codec : KvCodec.values()) {
+      cases.add(rising(r.seed(), codec));
+    }
     int[] ids = new int[6];
     cases.add(
         start("attention/tree", r.seed(), h, 0, 0, KvCodec.F32)
@@ -126,6 +129,24 @@ final class AttentionSpecs {
         new Attention(0, 4, 2, dim, 4f / (float) Math.sqrt(dim), 0, 0, AttentionPlan.DENSE, true),
         c.input("q", 4 * dim));
     return c.run(rows("a", 70), rows("b", 3)).run(rows("a", 1), rows("b", 2)).build();
+  }
+
+  /**
+   * Keys of each page are longer than those of the page before, so that the running maximum of an
+   * online softmax rises from tile to tile and everything summed so far must be scaled down: by
+   * rows that come many at a time, eight at a time (few enough blocks that one reads all pages) and
+   * alone.
+   */
+  private static OpCase rising(long seed, KvCodec codec) {
+    CaseBuilder c = start("attention/rising/" + codec, seed, new Heads(4, 1, 128), 0, 0, codec);
+    int slot = 0;
+    for (int count : new int[] {128, 100, 8, 1}) {
+      int first = slot;
+      c.run(
+          (input, row) -> input.equals("k") ? 1 + (first + row) / 64 * 0.5f : 1, rows("a", count));
+      slot += count;
+    }
+    return c.build();
   }
 
   private static OpCase.Rows rows(String sequence, int count) {

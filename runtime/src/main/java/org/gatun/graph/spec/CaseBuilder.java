@@ -135,6 +135,18 @@ public final class CaseBuilder {
 
   /** Runs these rows with fresh random inputs in [−scale, scale). */
   public CaseBuilder run(float scale, OpCase.Rows... rows) {
+    return run((input, row) -> scale, rows);
+  }
+
+  /** What a row of an input is multiplied by. */
+  @FunctionalInterface
+  public interface RowScale {
+    /** The factor of row {@code row} of the step. */
+    float of(String input, int row);
+  }
+
+  /** Runs these rows with fresh random inputs in [−scale, scale), row by row. */
+  public CaseBuilder run(RowScale scale, OpCase.Rows... rows) {
     int tokens = 0;
     int wanted = 0;
     for (OpCase.Rows r : rows) {
@@ -145,7 +157,7 @@ public final class CaseBuilder {
     for (Value v : inputs.values()) {
       float[] x = random.activations(Math.toIntExact(v.rows().at(tokens, wanted) * v.cols()));
       for (int i = 0; i < x.length; i++) {
-        x[i] *= scale;
+        x[i] *= scale.of(v.name(), i / v.cols());
         // Adding zero leaves no negative zero.
         x[i] = steps > 0 ? (float) Math.rint(x[i] * steps) / steps + 0f : x[i];
       }
