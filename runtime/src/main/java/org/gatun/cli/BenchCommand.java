@@ -1,5 +1,6 @@
 package org.gatun.cli;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +26,8 @@ import picocli.CommandLine.Option;
     description = "Measure prefill and decode in tokens per second.",
     mixinStandardHelpOptions = true)
 final class BenchCommand implements Callable<Integer> {
+  private static final Duration BEAT = Duration.ofSeconds(5);
+
   @Mixin private EngineFlags engineFlags = new EngineFlags();
 
   @Option(
@@ -71,15 +74,23 @@ final class BenchCommand implements Callable<Integer> {
     double[] prefill = new double[rounds];
     double[] decode = new double[rounds];
     try (Engine engine = engineFlags.load(1, Math.max(512, Math.min(promptTokens, 2048)), profile);
-        Session session = engineFlags.session(engine)) {
+        Session session = engineFlags.session(engine);
+        Heartbeat heart = new Heartbeat(System.err, BEAT)) {
       SplittableRandom random = new SplittableRandom(1);
       int[] prompt = random.ints(promptTokens, 0, engine.vocabulary()).toArray();
       for (int r = -warmup; r < rounds; r++) {
+        String round =
+            r < 0
+                ? "warm-up " + (r + warmup + 1) + " of " + warmup
+                : "round " + (r + 1) + " of " + rounds;
         session.clear();
+        heart.begin(round + ", prefill of " + promptTokens + " tokens", 1);
         Generation p = session.generate(prompt, request(1), x -> {}, new CancelToken());
         session.clear();
         int[] one = {prompt[0]};
-        Generation d = session.generate(one, request(generated + 1), x -> {}, new CancelToken());
+        heart.begin(round + ", decode", generated + 1);
+        Generation d =
+            session.generate(one, request(generated + 1), x -> heart.step(), new CancelToken());
         if (r < 0) {
           engine.profile();
         } else {
