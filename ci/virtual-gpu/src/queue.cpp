@@ -1,5 +1,6 @@
 // Work in stream order. Whoever waits runs it: no thread of its own, so one host thread gives one
 // schedule.
+#include <string.h>
 #include <time.h>
 
 #include <algorithm>
@@ -30,6 +31,28 @@ Context* current() {
 static u32 g_host_threads;
 u32 host_threads() { return g_host_threads; }
 
+// One call that is to fail: the left-th from now on that has this name, or any name but those that
+// give something back.
+struct PlannedFailure {
+  std::string name;
+  unsigned left = 0;
+  int code = 0;
+
+  bool now(const char* called) {
+    if (!left || (name.empty() ? gives_back(called) : name != called)) return false;
+    return --left == 0;
+  }
+  static bool gives_back(const char* called) {
+    for (const char* what : {"Free", "Destroy", "Unload", "Release", "EndCapture", "GetErrorName"})
+      if (strstr(called, what)) return true;
+    return false;
+  }
+};
+static PlannedFailure& planned_failure() {
+  static PlannedFailure f;
+  return f;
+}
+
 Call::Call(const char* name, bool needs_context) : lock(driver().mu), bad(CUDA_SUCCESS) {
   static thread_local bool known = false;
   if (!known) known = true, g_host_threads++;
@@ -48,6 +71,7 @@ Call::Call(const char* name, bool needs_context) : lock(driver().mu), bad(CUDA_S
     else if (c->fault)
       bad = (CUresult)c->fault;
   }
+  if (bad == CUDA_SUCCESS && planned_failure().now(name)) bad = (CUresult)planned_failure().code;
 }
 
 static void count_host(const char* what, u64 n = 1) {
@@ -393,3 +417,13 @@ CUresult capture_guard() {
   return CUDA_SUCCESS;
 }
 }  // namespace vgpu
+
+// The nth call from now (1: the next) of this entry point fails with `code` and does nothing; null
+// or "": of any that takes something or starts work. 0 ends it. Returns how many calls an earlier
+// plan still had to go, 0 if its failure came.
+EXPORT unsigned vgpuFail(const char* name, unsigned nth, int code) {
+  std::lock_guard<std::recursive_mutex> lock(vgpu::driver().mu);
+  unsigned left = vgpu::planned_failure().left;
+  vgpu::planned_failure() = {name ? name : "", nth, code};
+  return left;
+}

@@ -46,7 +46,7 @@ final class CudaBackend implements Backend {
 
   @Override
   public synchronized void close() {
-    device.enter();
+    device.enterToClose();
     try {
       device.synchronize("finish running work");
     } finally { // a lost context is given back too, so that the next one can work

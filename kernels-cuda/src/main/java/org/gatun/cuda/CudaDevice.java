@@ -78,10 +78,10 @@ final class CudaDevice implements AutoCloseable {
       MemorySegment context = p.get(ValueLayout.ADDRESS, 0);
       try {
         Cuda.check(cuCtxSetCurrent(context), "enter the context");
+        int multiprocessors = attribute(device, MULTIPROCESSORS);
         Cuda.check(cuStreamCreate(p, NON_BLOCKING), "create a stream");
         MemorySegment stream = p.get(ValueLayout.ADDRESS, 0);
-        return new CudaDevice(
-            device, context, stream, names.get(ordinal), attribute(device, MULTIPROCESSORS));
+        return new CudaDevice(device, context, stream, names.get(ordinal), multiprocessors);
       } catch (RuntimeException e) {
         cuDevicePrimaryCtxRelease_v2(device);
         throw e;
@@ -92,6 +92,14 @@ final class CudaDevice implements AutoCloseable {
   /** Makes the context current on this thread: every entry from outside begins with it. */
   void enter() {
     Cuda.check(cuCtxSetCurrent(context), "enter the context");
+  }
+
+  /**
+   * The same before things are given back: whether or not it works, the rest must be tried, since a
+   * lost context is given back too.
+   */
+  void enterToClose() {
+    cuCtxSetCurrent(context);
   }
 
   /** Waits for all work of the stream; a failed kernel shows here. */
@@ -135,7 +143,7 @@ final class CudaDevice implements AutoCloseable {
 
   @Override
   public void close() {
-    cuCtxSetCurrent(context);
+    enterToClose();
     cuStreamSynchronize(stream);
     cuStreamDestroy_v2(stream);
     cuDevicePrimaryCtxRelease_v2(device);

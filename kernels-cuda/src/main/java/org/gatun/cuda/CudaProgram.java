@@ -151,9 +151,8 @@ final class CudaProgram implements Program {
             activations,
             step);
     work = lowering.lower(graph);
-    profiler = options.profile() ? new Profiler(device, work, lowering) : null;
     capture =
-        profiler == null
+        !options.profile()
             && Boolean.parseBoolean(System.getProperty(GRAPHS, "true"))
             && work.stream().noneMatch(Work::host);
     idsOffset = Math.ceilDiv(stepBytes, ALIGNMENT) * ALIGNMENT;
@@ -168,6 +167,12 @@ final class CudaProgram implements Program {
       MemorySegment p = temporary.allocate(ValueLayout.ADDRESS);
       Cuda.check(cuMemHostAlloc(p, idsOffset + Math.max(ids, 8), 0), "allocate pinned host memory");
       pinned = p.get(ValueLayout.ADDRESS, 0).reinterpret(idsOffset + Math.max(ids, 8));
+    }
+    try {
+      profiler = options.profile() ? new Profiler(device, work, lowering) : null;
+    } catch (RuntimeException e) {
+      cuMemFreeHost(pinned);
+      throw e;
     }
   }
 
@@ -272,12 +277,22 @@ final class CudaProgram implements Program {
     try (Arena temporary = Arena.ofConfined()) {
       MemorySegment p = temporary.allocate(ValueLayout.ADDRESS);
       Cuda.check(cuStreamBeginCapture_v2(device.stream(), 1), "begin the capture of a step");
-      launchAll(shape);
+      try {
+        launchAll(shape);
+      } catch (RuntimeException e) {
+        // Or its stream could do nothing else.
+        cuStreamEndCapture(device.stream(), p);
+        cuGraphDestroy(p.get(ValueLayout.ADDRESS, 0));
+        throw e;
+      }
       Cuda.check(cuStreamEndCapture(device.stream(), p), "end the capture of a step");
       MemorySegment template = p.get(ValueLayout.ADDRESS, 0);
-      Cuda.check(cuGraphInstantiateWithFlags(p, template, 0), "instantiate a captured step");
+      try {
+        Cuda.check(cuGraphInstantiateWithFlags(p, template, 0), "instantiate a captured step");
+      } finally {
+        cuGraphDestroy(template);
+      }
       MemorySegment ready = p.get(ValueLayout.ADDRESS, 0);
-      Cuda.check(cuGraphDestroy(template), "drop a graph's template");
       captured.put(shape, ready);
       return ready;
     }
@@ -343,7 +358,7 @@ final class CudaProgram implements Program {
       return;
     }
     closed = true;
-    device.enter();
+    device.enterToClose();
     captured.values().forEach(g -> cuGraphExecDestroy(g));
     if (profiler != null) {
       profiler.close();

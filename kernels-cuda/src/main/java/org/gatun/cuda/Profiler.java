@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.gatun.backend.Program.OpProfile;
 import org.gatun.graph.Value;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Times each node between two events; kernels are then launched one by one. A node that a library
@@ -17,7 +18,7 @@ import org.gatun.graph.Value;
 final class Profiler implements AutoCloseable {
   private final CudaDevice device;
   private final List<Work> work;
-  private final MemorySegment[] events;
+  private final @Nullable MemorySegment[] events;
   private final long[] calls;
   private final double[] nanos;
   private final double[] bytes;
@@ -44,6 +45,9 @@ final class Profiler implements AutoCloseable {
         Cuda.check(cuEventCreate(p, 0), "create an event");
         events[i] = p.get(ValueLayout.ADDRESS, 0);
       }
+    } catch (RuntimeException e) {
+      close();
+      throw e;
     }
   }
 
@@ -101,7 +105,9 @@ final class Profiler implements AutoCloseable {
   @Override
   public void close() {
     for (MemorySegment e : events) {
-      cuEventDestroy_v2(e);
+      if (e != null) {
+        cuEventDestroy_v2(e);
+      }
     }
   }
 }

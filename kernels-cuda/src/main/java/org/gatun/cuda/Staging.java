@@ -24,9 +24,14 @@ final class Staging implements AutoCloseable {
       MemorySegment p = arena.allocate(ValueLayout.ADDRESS);
       Cuda.check(cuMemHostAlloc(p, 2 * half, 0), "allocate pinned host memory");
       pinned = p.get(ValueLayout.ADDRESS, 0).reinterpret(2 * half);
-      for (int i = 0; i < 2; i++) {
-        Cuda.check(cuEventCreate(p, 2), "create an event");
-        copied[i] = p.get(ValueLayout.ADDRESS, 0);
+      try {
+        for (int i = 0; i < 2; i++) {
+          Cuda.check(cuEventCreate(p, 2), "create an event");
+          copied[i] = p.get(ValueLayout.ADDRESS, 0);
+        }
+      } catch (RuntimeException e) {
+        close();
+        throw e;
       }
     }
   }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.gatun.backend.Backend;
@@ -29,6 +31,8 @@ import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the backend does when something is missing, and what it does not do while it decodes. */
 class CudaFaultTest {
@@ -118,6 +122,69 @@ class CudaFaultTest {
       assertThat(count(after, "cuStreamSynchronize") - count(before, "cuStreamSynchronize"))
           .isEqualTo(steps);
       assertThat(count(after, "cuGraphLaunch") - count(before, "cuGraphLaunch")).isEqualTo(steps);
+    }
+  }
+
+  /**
+   * One call of the driver after another fails, from opening the device over compiling to steps that
+   * are captured and replayed: each time one line says so, and what was taken is given back (the
+   * virtual GPU reports what is alive when the context ends; pinned memory and graphs are counted).
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whicheverCallFailsOneLineSaysSoAndEverythingIsFreed(boolean profile) {
+    Assumptions.assumeTrue(VirtualGpu.present(), "only the virtual GPU fails when it is told to");
+    Set<String> said = new HashSet<>();
+    int failed = 0;
+    for (int nth = 1; ; nth++) {
+      String before = VirtualGpu.report();
+      long findings = VirtualGpu.findings();
+      VirtualGpu.fail(nth, failed % 2 == 0 ? 2 : 999);
+      String message = twoSteps(profile);
+      boolean came = VirtualGpu.fail(0, 0) == 0;
+      assertThat(VirtualGpu.findings()).as("findings after call %d: %s", nth, message).isEqualTo(findings);
+      if (!came) {
+        assertThat(message).isEmpty();
+        break;
+      }
+      failed++;
+      if (!message.isEmpty()) {
+        assertThat(message).doesNotContain("\n").containsAnyOf("; ", "CUDA could not", "MiB");
+        said.add(message);
+      }
+      String after = VirtualGpu.report();
+      String what = "call " + nth + ": " + message;
+      assertThat(made(after, before, "cuMemHostAlloc", message, "pinned"))
+          .as(what)
+          .isEqualTo(made(after, before, "cuMemFreeHost", "", "-"));
+      assertThat(made(after, before, "cuStreamEndCapture", "", "-"))
+          .as(what)
+          .isEqualTo(made(after, before, "cuGraphDestroy", "", "-"));
+    }
+    assertThat(failed).isGreaterThan(40);
+    assertThat(said).hasSizeGreaterThan(10);
+  }
+
+  /** Calls between two reports, less the one that failed. */
+  private static long made(
+      String after, String before, String call, String message, String failure) {
+    return count(after, call) - count(before, call) - (message.contains(failure) ? 1 : 0);
+  }
+
+  /** The message of what fails, empty if nothing does. */
+  private static String twoSteps(boolean profile) {
+    CompileOptions o = CompileOptions.of(LIMITS);
+    CompileOptions options =
+        new CompileOptions(LIMITS, o.kvPages(), o.kvCodec(), null, profile, false, o.progress());
+    try (Backend b = Backends.named("cuda").open(BackendOptions.DEFAULT);
+        Program p = b.compile(attention(64), new RandomTensors(1), options);
+        Step s = p.newStep()) {
+      var sequence = p.kv().sequence();
+      decode(p, s, sequence);
+      decode(p, s, sequence);
+      return "";
+    } catch (BackendException e) {
+      return e.getMessage();
     }
   }
 

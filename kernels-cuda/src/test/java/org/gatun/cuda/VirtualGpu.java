@@ -83,6 +83,24 @@ final class VirtualGpu {
     }
   }
 
+  /**
+   * The {@code nth} call from now (1: the next) that takes something or starts work fails with this
+   * code; 0 ends it. Returns how many calls an earlier plan still had to go: 0 if its failure came.
+   */
+  static int fail(int nth, int code) {
+    MethodHandle h =
+        handle(
+            "vgpuFail",
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_INT,
+                ValueLayout.ADDRESS,
+                ValueLayout.JAVA_INT,
+                ValueLayout.JAVA_INT));
+    int[] left = {0};
+    call(() -> left[0] = (int) h.invokeExact(MemorySegment.NULL, nth, code));
+    return left[0];
+  }
+
   /** Counters of the newest launch of this kernel, as JSON; empty if there was none. */
   static String counters(String kernel) {
     MethodHandle h =
