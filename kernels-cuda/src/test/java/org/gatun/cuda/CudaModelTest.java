@@ -11,11 +11,18 @@ import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Request;
 import org.gatun.generate.Session;
+import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.GreedyText;
+import org.gatun.generate.golden.TeacherForced;
 import org.gatun.store.ModelStore;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Greedy text of the real model: CUDA, with and without graph replay, against the JVM backend. */
+/**
+ * The real model: greedy text, with and without graph replay, against the JVM backend; text and
+ * distribution against llama.cpp's goldens.
+ */
 class CudaModelTest {
   private static final int PROMPT = 32;
   private static final int TOKENS = 8;
@@ -39,6 +46,37 @@ class CudaModelTest {
         System.clearProperty(CudaProgram.GRAPHS);
       }
     }
+  }
+
+  @Test
+  @Tag("slow")
+  void greedyTextIsLlamaCpps() {
+    try (Engine e = engine(128)) {
+      GreedyText.Score score = new GreedyText().run(e, 10, 16);
+      System.out.println("cuda: " + score.positions() + " tokens, excused: " + score.excused());
+      assertThat(score.wrong()).isEmpty();
+      assertThat(score.holds()).as(score.toString()).isTrue();
+    }
+  }
+
+  @Test
+  @Tag("slow")
+  void teacherForced() {
+    TeacherForced golden = new TeacherForced();
+    try (Engine e = engine(golden.length() + 8);
+        Session s = e.session()) {
+      TeacherForced.Score score = golden.score(s);
+      System.out.println("cuda: " + score);
+      assertThat(score.klHolds()).as(score.toString()).isTrue();
+      assertThat(score.perplexityHolds()).as(score.toString()).isTrue();
+    }
+  }
+
+  private static Engine engine(int context) {
+    Gpu.require();
+    Path model = GoldenFiles.realModel().orElse(null);
+    Assumptions.assumeTrue(model != null, "the default model is not here: gatun models pull");
+    return Engine.load(EngineOptions.of(model).withBackend("cuda", "", 0).withContext(context, 1));
   }
 
   private static int[] run(Path model, String backend) {
