@@ -1,8 +1,11 @@
-// Collectives between devices with peer access, as nodes of the step's graph. Three all-reduces give the same bits:
-//   cells     one hop, no barrier: every 32-bit word travels beside the number of its piece (twice the bytes)
-//   one_shot  every rank pushes everything to all, one barrier, everybody adds everything
-//   two_shot  rank r is pushed slice r, adds it and pushes the sum: two barriers, 2(t-1)/t of the bytes
-// Sources: custom all-reduce of vLLM, the Lamport kernels of TensorRT-LLM, NCCL's LL protocol; see collectives.cuh.
+// Collectives between devices with peer access, as nodes of the step's graph. Three all-reduces
+// give the same bits:
+//   cells     one hop, no barrier: every 32-bit word travels beside the number of its piece (twice
+//   the bytes) one_shot  every rank pushes everything to all, one barrier, everybody adds
+//   everything two_shot  rank r is pushed slice r, adds it and pushes the sum: two barriers,
+//   2(t-1)/t of the bytes
+// Sources: custom all-reduce of vLLM, the Lamport kernels of TensorRT-LLM, NCCL's LL protocol; see
+// collectives.cuh.
 #include "collectives.cuh"
 
 template <class T>
@@ -19,7 +22,8 @@ __device__ inline void cells(const Group& g, const Message<T>& m) {
       ok = pull(g, m, at, i, piece, sum);
       if (ok) m.store(at + i, sum.rounded());
     }
-    ok = __syncthreads_and(ok);  // all of this piece is read before any of the next but one may come
+    ok =
+        __syncthreads_and(ok);  // all of this piece is read before any of the next but one may come
   }
   __syncthreads();
   if (threadIdx.x == 0) g.cellPieces()[blockIdx.x] = piece;
@@ -74,7 +78,8 @@ __device__ inline void twoShot(const Group& g, const Message<T>& m) {
       }
       uint4 v = sum.rounded();
       m.store(at + i, v);
-      for (int k = 1; k < g.world; k++) g.bulk((g.rank + k) % g.world, piece, 1, g.rank, blockIdx.x)[i] = v;
+      for (int k = 1; k < g.world; k++)
+        g.bulk((g.rank + k) % g.world, piece, 1, g.rank, blockIdx.x)[i] = v;
     }
     ok = meet(g, 1, piece) && ok;
     for (int k = 1; ok && k < g.world; k++) {
@@ -87,22 +92,25 @@ __device__ inline void twoShot(const Group& g, const Message<T>& m) {
   if (threadIdx.x == 0) g.bulkPieces()[blockIdx.x] = piece;
 }
 
-#define ALL_REDUCE(NAME, BODY, SUFFIX, T)                                                                   \
-  KERNEL all_reduce_##NAME##_##SUFFIX(Step step, int rowField, Group g, const T* x, T* y, long long cols) { \
-    BODY(g, Message<T>{x, y, (size_t)(step.count(rowField) * cols)});                                       \
+#define ALL_REDUCE(NAME, BODY, SUFFIX, T)                                                 \
+  KERNEL all_reduce_##NAME##_##SUFFIX(Step step, int rowField, Group g, const T* x, T* y, \
+                                      long long cols) {                                   \
+    BODY(g, Message<T>{x, y, (size_t)(step.count(rowField) * cols)});                     \
   }
-#define ALL_REDUCES(SUFFIX, T)              \
-  ALL_REDUCE(cells, cells, SUFFIX, T)       \
-  ALL_REDUCE(one_shot, oneShot, SUFFIX, T)  \
+#define ALL_REDUCES(SUFFIX, T)             \
+  ALL_REDUCE(cells, cells, SUFFIX, T)      \
+  ALL_REDUCE(one_shot, oneShot, SUFFIX, T) \
   ALL_REDUCE(two_shot, twoShot, SUFFIX, T)
 ALL_REDUCES(f32, float)
 ALL_REDUCES(f16, __half)
 ALL_REDUCES(bf16, __nv_bfloat16)
 
-// The sum over ranks of x, then as add_rms_norm: sum = residual + x, or residual + norm(x, wx); y = norm(sum, w). A block
-// takes whole rows, so the reduction stays inside it; dim is a multiple of 4. A thread reads back only what it wrote.
-KERNEL all_reduce_add_rms_norm(Step step, int rowField, Group g, const float* x, const float* residual, const float* w,
-                               const float* wx, float* sum, float* y, int dim, float eps) {
+// The sum over ranks of x, then as add_rms_norm: sum = residual + x, or residual + norm(x, wx); y =
+// norm(sum, w). A block takes whole rows, so the reduction stays inside it; dim is a multiple of 4.
+// A thread reads back only what it wrote.
+KERNEL all_reduce_add_rms_norm(Step step, int rowField, Group g, const float* x,
+                               const float* residual, const float* w, const float* wx, float* sum,
+                               float* y, int dim, float eps) {
   __shared__ float part[32];
   int rows = step.count(rowField), packets = dim / 4;
   unsigned piece = g.cellPieces()[blockIdx.x];
@@ -121,7 +129,8 @@ KERNEL all_reduce_add_rms_norm(Step step, int rowField, Group g, const float* x,
         float4 add = wx ? make_float4(0, 0, 0, 0) : r4[from + i];  // on its way before the wait
         Sum<float> total;
         ok = pull(g, m, from, i, piece, total);
-        float4 v = make_float4(add.x + total.v[0], add.y + total.v[1], add.z + total.v[2], add.w + total.v[3]);
+        float4 v = make_float4(add.x + total.v[0], add.y + total.v[1], add.z + total.v[2],
+                               add.w + total.v[3]);
         if (wx) v = make_float4(total.v[0], total.v[1], total.v[2], total.v[3]);
         if (!ok) break;
         s4[from + i] = v;
@@ -135,7 +144,8 @@ KERNEL all_reduce_add_rms_norm(Step step, int rowField, Group g, const float* x,
       squares = 0;
       for (int i = threadIdx.x; i < packets; i += blockDim.x) {
         float4 v = s4[i], r = r4[i], k = ((const float4*)wx)[i];
-        v = make_float4(r.x + v.x * scale * k.x, r.y + v.y * scale * k.y, r.z + v.z * scale * k.z, r.w + v.w * scale * k.w);
+        v = make_float4(r.x + v.x * scale * k.x, r.y + v.y * scale * k.y, r.z + v.z * scale * k.z,
+                        r.w + v.w * scale * k.w);
         s4[i] = v;
         squares += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
       }
@@ -143,15 +153,16 @@ KERNEL all_reduce_add_rms_norm(Step step, int rowField, Group g, const float* x,
     }
     for (int i = threadIdx.x; i < packets; i += blockDim.x) {
       float4 v = s4[i], k = ((const float4*)w)[i];
-      ((float4*)(y + at))[i] = make_float4(v.x * scale * k.x, v.y * scale * k.y, v.z * scale * k.z, v.w * scale * k.w);
+      ((float4*)(y + at))[i] =
+          make_float4(v.x * scale * k.x, v.y * scale * k.y, v.z * scale * k.z, v.w * scale * k.w);
     }
   }
   __syncthreads();
   if (threadIdx.x == 0) g.cellPieces()[blockIdx.x] = piece;
 }
 
-// y[row] = the columns of rank 0, 1, …: x is [rows, cols] on every rank, y [rows, world × cols]; f32 or any 32-bit words.
-// Packets may cross rows, so words are placed one by one.
+// y[row] = the columns of rank 0, 1, …: x is [rows, cols] on every rank, y [rows, world × cols];
+// f32 or any 32-bit words. Packets may cross rows: then words are placed one by one.
 struct Columns {
   float* y;
   int cols, world;
@@ -159,9 +170,14 @@ struct Columns {
 
   __device__ void place(int rank, size_t packet, uint4 v) const {
     const unsigned word[4] = {v.x, v.y, v.z, v.w};
+    size_t first = packet * 4;
+    if (cols % 4 == 0) {  // the packet is whole
+      *(uint4*)(y + (first / cols * world + rank) * cols + first % cols) = v;
+      return;
+    }
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      size_t at = packet * 4 + i;
+      size_t at = first + i;
       if (at < n) y[(at / cols * world + rank) * cols + at % cols] = __uint_as_float(word[i]);
     }
   }
@@ -181,8 +197,10 @@ KERNEL all_gather_cells(Step step, int rowField, Group g, const float* x, float*
     for (int i = threadIdx.x; i < count; i += blockDim.x) {
       for (int r = 0; ok && r < g.world; r++) {
         uint4 v;
-        if (r == g.rank) v = m.load(at + i);
-        else ok = receive(g, g.cells(g.rank, piece, r, blockIdx.x) + i, r, piece, v);
+        if (r == g.rank)
+          v = m.load(at + i);
+        else
+          ok = receive(g, g.cells(g.rank, piece, r, blockIdx.x) + i, r, piece, v);
         if (ok) out.place(r, at + i, v);
       }
     }
@@ -205,20 +223,24 @@ KERNEL all_gather_bulk(Step step, int rowField, Group g, const float* x, float* 
     for (int i = threadIdx.x; i < count; i += blockDim.x) {
       uint4 own = m.load(at + i);
       out.place(g.rank, at + i, own);
-      for (int k = 1; k < g.world; k++) g.bulk((g.rank + k) % g.world, piece, 0, g.rank, blockIdx.x)[i] = own;
+      for (int k = 1; k < g.world; k++)
+        g.bulk((g.rank + k) % g.world, piece, 0, g.rank, blockIdx.x)[i] = own;
     }
     ok = meet(g, 0, piece);
     for (int r = 0; ok && r < g.world; r++) {
       const uint4* from = g.bulk(g.rank, piece, 0, r, blockIdx.x);
-      for (int i = threadIdx.x; r != g.rank && i < count; i += blockDim.x) out.place(r, at + i, from[i]);
+      for (int i = threadIdx.x; r != g.rank && i < count; i += blockDim.x)
+        out.place(r, at + i, from[i]);
     }
   }
   __syncthreads();
   if (threadIdx.x == 0) g.bulkPieces()[blockIdx.x] = piece;
 }
 
-// grid (column blocks, rows, ranks): what NCCL's all-gather put behind each other, [ranks, shapeRows, cols], side by side.
-KERNEL place_columns(Step step, int rowField, const float* x, float* y, int cols, int ranks, int shapeRows) {
+// grid (column blocks, rows, ranks): what NCCL's all-gather put behind each other, [ranks,
+// shapeRows, cols], side by side.
+KERNEL place_columns(Step step, int rowField, const float* x, float* y, int cols, int ranks,
+                     int shapeRows) {
   int i = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y, rank = blockIdx.z;
   if (row >= step.count(rowField) || i >= cols) return;
   y[((size_t)row * ranks + rank) * cols + i] = x[((size_t)rank * shapeRows + row) * cols + i];

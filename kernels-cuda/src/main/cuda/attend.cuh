@@ -8,8 +8,13 @@ constexpr int KV = GATUN_KV;
 constexpr int THREADS = 128, WARPS = THREADS / 32;
 
 // Where element e of a query lies in shared memory: of 64 the first halves of the eights, then the
-// second halves, so that the eight lanes of a key read 128 neighbouring bytes.
-__device__ inline int spread(int e) { return (e & ~63) + (e & 4) * 8 + ((e & 56) >> 1) + (e & 3); }
+// second halves, so that the eight lanes of a key read 128 neighbouring bytes; the second ones
+// turned by 16 words, so that neighbours are stored to different banks.
+__device__ inline int secondHalf(int word) { return 32 + (word ^ 16); }
+__device__ inline int spread(int e) {
+  int word = (e & 56) >> 1;
+  return (e & ~63) + (e & 4 ? secondHalf(word) : word) + (e & 3);
+}
 
 // What a split leaves behind for combine.
 struct Partial {
@@ -46,17 +51,23 @@ struct Tile {
   }
 };
 
-// A plan's tiles, for one row and KV head: all pages that the row may see.
-struct AllPages {
-  static constexpr bool GATHERS = false;
+// The slots that a row (or a tile of rows) may see.
+struct Slots {
+  int first, last;
+};
 
-  __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
-    return sight.last / PAGE + 1 - sight.first() / PAGE;
+// A plan's tiles for one KV head: all pages of the slots. `r` is a row or, where tiles of rows are
+// attended, the number of the tile.
+struct AllPages {
+  static constexpr bool GATHERS = false, CHOOSES = false;
+
+  __device__ int count(const Step& step, Slots slots, int r, int seq, int head) const {
+    return slots.last / PAGE + 1 - slots.first / PAGE;
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+  __device__ Tile tile(const Step& step, const Kv& kv, Slots slots, int r, int seq, int head,
                        int i) const {
-    int page = sight.first() / PAGE + i;
-    return Tile(kv, step.page(step.seq(TABLE, seq), page), head, page, sight.last);
+    int page = slots.first / PAGE + i;
+    return Tile(kv, step.page(step.seq(TABLE, seq), page), head, page, slots.last);
   }
 };
 
@@ -98,10 +109,11 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
     sum[threadIdx.x] = 0;
   }
   Sight sight(step, r, seq, window);
-  int tiles = plan.count(step, sight, r, seq, kvHead), each = (tiles + splits - 1) / splits;
+  Slots slots = {sight.first(), sight.last};
+  int tiles = plan.count(step, slots, r, seq, kvHead), each = (tiles + splits - 1) / splits;
   int from = blockIdx.z * each, to = min(from + each, tiles);
 
-  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
+  int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, word = 4 * (lane & 7);
   int pairs = dim >> 1, groups = THREADS / pairs, mine = threadIdx.x / pairs,
       pair = threadIdx.x % pairs;
   float2 acc[HEADS];
@@ -110,7 +122,15 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
   __syncthreads();  // q and the running state are there
 
   for (int i = from; i < to; i++) {
-    Tile tile = plan.tile(step, kv, sight, r, seq, kvHead, i);
+    Tile tile = plan.tile(step, kv, slots, r, seq, kvHead, i);
+    if constexpr (Plan::GATHERS) {
+      __shared__ int gathered[PAGE];
+      if (tile.gather) {
+        if (threadIdx.x < tile.keys) gathered[threadIdx.x] = tile.gather[threadIdx.x];
+        __syncthreads();  // the tile's tokens are there
+        tile.gather = gathered;
+      }
+    }
     for (int it = 0; it < PAGE / (4 * WARPS); it++) {
       int key = it * 4 * WARPS + warp * 4 + (lane >> 3);
       bool sees = tile.template sees<Plan::GATHERS>(sight, key);
@@ -124,8 +144,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
           load8<KV>(tile.k, tile.kScale, slot, dim, i, k);
 #pragma unroll
           for (int g = 0; g < HEADS; g++) {
-            const float* at = qs + g * qDim + (i & ~63) + 4 * (lane & 7);
-            float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
+            const float* at = qs + g * qDim + (i & ~63);
+            float4 a = *(const float4*)(at + word), b = *(const float4*)(at + secondHalf(word));
             dot[g] += k[0] * a.x + k[1] * a.y + k[2] * a.z + k[3] * a.w + k[4] * b.x + k[5] * b.y +
                       k[6] * b.z + k[7] * b.w;
           }

@@ -116,11 +116,12 @@ KERNEL combine(Step step, int heads, int dim, int maxRows, int splits, Partial p
 }
 
 // grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
-#define FLASH(D)                                                                        \
-  KERNEL __launch_bounds__(FLASH_THREADS)                                               \
-      flash_##D(Step step, const float* q, Kv kv, int heads, float scale, int window,   \
-                float softCap, int minRows, float* out, float* lse) {                   \
-    flashForward<KV, D>(step, q, kv, heads, scale, window, softCap, minRows, out, lse); \
+#define FLASH(D)                                                                              \
+  KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D))                                     \
+      flash_##D(Step step, const float* q, Kv kv, int heads, float scale, int window,         \
+                float softCap, int minRows, float* out, float* lse) {                         \
+    flashForward<KV, D>(step, AllPages(), q, kv, heads, scale, window, softCap, minRows, out, \
+                        lse);                                                                 \
   }
 
 FLASH(64)

@@ -1,9 +1,11 @@
-// How ranks on devices with peer access reach each other: every rank pushes into the mailboxes of the others and reads
-// only its own. A message goes in packets of 16 bytes; block b of a rank talks to block b of the others and to no other,
-// so the lowest unfinished block can always go on, however few blocks fit on a device.
+// How ranks on devices with peer access reach each other: every rank pushes into the mailboxes of
+// the others and reads only its own. A message goes in packets of 16 bytes; block b of a rank talks
+// to block b of the others and to no other, so the lowest unfinished block can always go on,
+// however few blocks fit on a device.
 //
-// A block numbers its pieces. Two slots of a mailbox take turns: a slot is written again only by ranks that have had
-// everybody's next piece, hence after everybody has read this one. Nobody waits at the end of a message.
+// A block numbers its pieces. Two slots of a mailbox take turns: a slot is written again only by
+// ranks that have had everybody's next piece, hence after everybody has read this one. Nobody waits
+// at the end of a message.
 #pragma once
 
 #include "common.cuh"
@@ -18,19 +20,23 @@ enum Wait { WAIT_DATA = 1, WAIT_SCATTER = 2, WAIT_GATHER = 3 };
 
 struct Group {
   unsigned char* box[MAX_RANKS];  // mailboxes by rank, as this device addresses them
-  unsigned* failure;              // pinned host memory of the group: word 0 ends every wait, then a record per rank
+  unsigned*
+      failure;  // pinned host memory of the group: word 0 ends every wait, then a record per rank
   int rank, world, deadlineMillis, unused;
 
-  // Header: pieces so far by block, for cells and for bulk; whether this rank has failed; flags by block, phase, sender.
+  // Header: pieces so far by block, for cells and for bulk; whether this rank has failed; flags by
+  // block, phase, sender.
   __device__ unsigned* cellPieces() const { return (unsigned*)box[rank]; }
   __device__ unsigned* bulkPieces() const { return (unsigned*)box[rank] + MAX_BLOCKS; }
   __device__ unsigned* failed() const { return (unsigned*)box[rank] + 2 * MAX_BLOCKS; }
   __device__ unsigned* flag(int owner, int block, int phase, int from) const {
     return (unsigned*)(box[owner] + 512) + (block * 2 + phase) * MAX_RANKS + from;
   }
-  // Cells: two words of data, each beside the number of its piece; a packet takes two pairs of cells, PIECE apart.
+  // Cells: two words of data, each beside the number of its piece; a packet takes two pairs of
+  // cells, PIECE apart.
   __device__ ulonglong2* cells(int owner, unsigned piece, int from, int block) const {
-    return (ulonglong2*)(box[owner] + HEADER_BYTES) + (((piece & 1) * world + from) * MAX_BLOCKS + block) * 2 * PIECE;
+    return (ulonglong2*)(box[owner] + HEADER_BYTES) +
+           (((piece & 1) * world + from) * MAX_BLOCKS + block) * 2 * PIECE;
   }
   __device__ uint4* bulk(int owner, unsigned piece, int phase, int from, int block) const {
     size_t cellBytes = (size_t)world * MAX_BLOCKS * 2 * 2 * PIECE * 16;
@@ -55,14 +61,19 @@ __device__ inline unsigned loadWord(const unsigned* p) {
 __device__ inline void storeWord(unsigned* p, unsigned v) {
   asm volatile("st.relaxed.sys.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
 }
-// Each half is one access of 64 bits, so a word and its number arrive together; the two halves may arrive apart.
+// Each half is one access of 64 bits, so a word and its number arrive together; the two halves may
+// arrive apart.
 __device__ inline void storeCells(ulonglong2* p, unsigned a, unsigned b, unsigned piece) {
   unsigned long long n = (unsigned long long)piece << 32;
-  asm volatile("st.relaxed.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(n | a), "l"(n | b) : "memory");
+  asm volatile("st.relaxed.sys.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(n | a), "l"(n | b)
+               : "memory");
 }
 __device__ inline ulonglong2 loadCells(const ulonglong2* p) {
   ulonglong2 v;
-  asm volatile("ld.relaxed.sys.global.v2.u64 {%0, %1}, [%2];" : "=l"(v.x), "=l"(v.y) : "l"(p) : "memory");
+  asm volatile("ld.relaxed.sys.global.v2.u64 {%0, %1}, [%2];"
+               : "=l"(v.x), "=l"(v.y)
+               : "l"(p)
+               : "memory");
   return v;
 }
 __device__ inline unsigned long long nanoseconds() {
@@ -71,8 +82,9 @@ __device__ inline unsigned long long nanoseconds() {
   return t;
 }
 
-// The patience of one wait. A rank that runs out of it leaves a record and ends every wait of the group: whoever sees
-// that stops, and the host, which looks after each step, never uses what was not reduced.
+// The patience of one wait. A rank that runs out of it leaves a record and ends every wait of the
+// group: whoever sees that stops, and the host, which looks after each step, never uses what was
+// not reduced.
 struct Patience {
   unsigned long long start = 0;
   unsigned polls = 0;
@@ -97,12 +109,13 @@ struct Patience {
 };
 
 // False if the group failed: the packet is then worth nothing.
-__device__ inline bool receive(const Group& g, const ulonglong2* at, int peer, unsigned piece, uint4& out) {
+__device__ inline bool receive(const Group& g, const ulonglong2* at, int peer, unsigned piece,
+                               uint4& out) {
   Patience patience;
   for (;;) {
     ulonglong2 a = loadCells(at), b = loadCells(at + PIECE);
-    if ((unsigned)(a.x >> 32) == piece && (unsigned)(a.y >> 32) == piece && (unsigned)(b.x >> 32) == piece &&
-        (unsigned)(b.y >> 32) == piece) {
+    if ((unsigned)(a.x >> 32) == piece && (unsigned)(a.y >> 32) == piece &&
+        (unsigned)(b.x >> 32) == piece && (unsigned)(b.y >> 32) == piece) {
       out = make_uint4((unsigned)a.x, (unsigned)a.y, (unsigned)b.x, (unsigned)b.y);
       return true;
     }
@@ -115,7 +128,8 @@ __device__ inline void send(ulonglong2* at, uint4 v, unsigned piece) {
   storeCells(at + PIECE, v.z, v.w, piece);
 }
 
-// All ranks' blocks of this number meet; what each wrote before it is then readable. Every thread of the block calls it.
+// All ranks' blocks of this number meet; what each wrote before it is then readable. Every thread
+// of the block calls it.
 __device__ inline bool meet(const Group& g, int phase, unsigned piece) {
   __syncthreads();
   bool ok = true;
@@ -177,7 +191,8 @@ __device__ inline void narrow(float v, float& out) { out = v; }
 __device__ inline void narrow(float v, __half& out) { out = __float2half_rn(v); }
 __device__ inline void narrow(float v, __nv_bfloat16& out) { out = __float2bfloat16_rn(v); }
 
-// Adds packets in the order of ranks, in f32, and rounds once: the same bits on every rank, by every algorithm.
+// Adds packets in the order of ranks, in f32, and rounds once: the same bits on every rank, by
+// every algorithm.
 template <class T>
 struct Sum {
   static constexpr int EACH = 16 / sizeof(T);
@@ -215,7 +230,8 @@ struct Share {
 
 // Sends packets [from, from + count) of a message to every other rank.
 template <class T>
-__device__ inline void push(const Group& g, const Message<T>& m, size_t from, int count, unsigned piece) {
+__device__ inline void push(const Group& g, const Message<T>& m, size_t from, int count,
+                            unsigned piece) {
   for (int i = threadIdx.x; i < count; i += blockDim.x) {
     uint4 own = m.load(from + i);
     for (int k = 1; k < g.world; k++) {
@@ -227,11 +243,14 @@ __device__ inline void push(const Group& g, const Message<T>& m, size_t from, in
 
 // Sum over ranks of packet `from + i` of this piece; false if the group failed.
 template <class T>
-__device__ inline bool pull(const Group& g, const Message<T>& m, size_t from, int i, unsigned piece, Sum<T>& sum) {
+__device__ inline bool pull(const Group& g, const Message<T>& m, size_t from, int i, unsigned piece,
+                            Sum<T>& sum) {
   for (int r = 0; r < g.world; r++) {
     uint4 v;
-    if (r == g.rank) v = m.load(from + i);
-    else if (!receive(g, g.cells(g.rank, piece, r, blockIdx.x) + i, r, piece, v)) return false;
+    if (r == g.rank)
+      v = m.load(from + i);
+    else if (!receive(g, g.cells(g.rank, piece, r, blockIdx.x) + i, r, piece, v))
+      return false;
     sum.add(r, v);
   }
   return true;

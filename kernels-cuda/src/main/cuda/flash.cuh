@@ -1,19 +1,24 @@
-// FlashAttention-2 forward (Dao 2023) over KV pages, for sequences that bring many rows: f16 tensor
-// cores, f32 softmax.
+// FlashAttention-2 forward (Dao 2023), for sequences that bring many rows: f16 tensor cores, f32
+// softmax. Which tiles of 64 keys a tile of 64 rows reads is a plan's: all pages, tokens of a
+// prefix and pages, or chosen pages.
 //
 //   block   64 rows of one sequence, one query head; 4 warps of 16 rows
-//   tile    one page: 64 keys. K of the next tile travels while this one's softmax and P·V run, V
-//   while Q·Kᵀ does shared  Q, K, V [64][D + 8] f16: the 16-byte gap puts 8 rows of a matrix on
-//   different banks
+//   tile    64 keys, most often a page. K of the next tile travels while this one's softmax and P·V
+//   run, V while Q·Kᵀ does
+//   shared  Q, K, V [64][D + 8] f16: the 16-byte gap puts 8 rows of a matrix on different banks
 //
 // A warp leaves out the 16-key fragments behind the last slot that any of its rows sees. Rows that
 // see no key give 0 and −∞. Scores are in base 2: the scale carries log2 e.
 #pragma once
 
-#include "kv.cuh"
+#include "attend.cuh"
 #include "tensor_cores.cuh"
 
 constexpr int FLASH_ROWS = 64, FLASH_THREADS = 128;
+
+// Blocks per multiprocessor that registers must leave room for: those that shared memory does.
+constexpr int flashBlocks(int dim) { return dim <= 128 ? 3 : dim <= 192 ? 2 : 1; }
+
 constexpr float LOG2E = 1.4426950408889634f;
 
 __device__ inline uint32_t packHalf(float low, float high) {
@@ -21,21 +26,43 @@ __device__ inline uint32_t packHalf(float low, float high) {
   return *(uint32_t*)&h;
 }
 
-// One page of K or V into shared memory; slots from `keys` on were never written and become zeros.
-template <int FORMAT, int D>
-__device__ inline void fetchPage(__half* to, const uint8_t* data, const float* scales, size_t slot0,
-                                 int keys) {
+// The 64 rows of tile `tile`; seq is negative behind the last. Sequences with fewer than minRows
+// rows have no tiles: they are the split kernel's.
+struct RowTile {
+  int seq, row0, live;
+
+  __device__ RowTile(const Step& step, int tile, int minRows) {
+    for (seq = 0; seq < step.sequenceCount(); seq++) {
+      int count = step.seq(ROW_COUNT, seq);
+      int tiles = count < minRows ? 0 : (count + FLASH_ROWS - 1) / FLASH_ROWS;
+      if (tile < tiles) {
+        row0 = step.seq(ROW_START, seq) + tile * FLASH_ROWS;
+        live = min(FLASH_ROWS, count - tile * FLASH_ROWS);
+        return;
+      }
+      tile -= tiles;
+    }
+    seq = -1;
+  }
+};
+
+// K or V of a tile into shared memory; keys from tile.keys on were never written and become zeros.
+template <int FORMAT, int D, bool GATHERS>
+__device__ inline void fetchTile(__half* to, const uint8_t* data, const float* scales,
+                                 const Tile& tile) {
   constexpr int PIECES = D / 8;
+  // what goes through registers must not crowd out the accumulators
+#pragma unroll(FORMAT == KV_F16 ? 4 : 2)
   for (int i = threadIdx.x; i < PAGE * PIECES; i += FLASH_THREADS) {
     int key = i / PIECES, piece = i % PIECES;
     __half* at = to + key * (D + 8) + 8 * piece;
-    bool valid = key < keys;
+    bool valid = key < tile.keys;
     if constexpr (FORMAT == KV_F16) {
-      copyAsync16(at, (const __half*)data + (slot0 + (valid ? key : 0)) * D + 8 * piece,
-                  valid ? 16 : 0);
+      size_t slot = tile.template slot<GATHERS>(valid ? key : 0);
+      copyAsync16(at, (const __half*)data + slot * D + 8 * piece, valid ? 16 : 0);
     } else {
       float v[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-      if (valid) load8<FORMAT>(data, scales, slot0 + key, D, 8 * piece, v);
+      if (valid) load8<FORMAT>(data, scales, tile.template slot<GATHERS>(key), D, 8 * piece, v);
       *(uint4*)at = make_uint4(packHalf(v[0], v[1]), packHalf(v[2], v[3]), packHalf(v[4], v[5]),
                                packHalf(v[6], v[7]));
     }
@@ -43,26 +70,18 @@ __device__ inline void fetchPage(__half* to, const uint8_t* data, const float* s
   commitCopies();
 }
 
-template <int FORMAT, int D>
-__device__ inline void flashForward(const Step& step, const float* q, const Kv& kv, int heads,
-                                    float scale, int window, float softCap, int minRows, float* out,
-                                    float* lse) {
+template <int FORMAT, int D, typename Plan>
+__device__ inline void flashForward(const Step& step, const Plan& plan, const float* q,
+                                    const Kv& kv, int heads, float scale, int window, float softCap,
+                                    int minRows, float* out, float* lse) {
   extern __shared__ __align__(16) __half flash[];
   __half *qs = flash, *ks = qs + FLASH_ROWS * (D + 8), *vs = ks + PAGE * (D + 8);
   constexpr int STRIDE = D + 8;
 
-  // Which sequence's tile is this? Sequences with few rows are the split kernel's.
-  int tile = blockIdx.x, seq = 0, count = 0;
-  for (;; seq++) {
-    if (seq >= step.sequenceCount()) return;
-    count = step.seq(ROW_COUNT, seq);
-    int tiles = count < minRows ? 0 : (count + FLASH_ROWS - 1) / FLASH_ROWS;
-    if (tile < tiles) break;
-    tile -= tiles;
-  }
-  int row0 = step.seq(ROW_START, seq) + tile * FLASH_ROWS,
-      live = min(FLASH_ROWS, count - tile * FLASH_ROWS);
-  int head = blockIdx.y, kvHead = head / (heads / kv.heads), table = step.seq(TABLE, seq);
+  RowTile rows(step, blockIdx.x, minRows);
+  int seq = rows.seq, row0 = rows.row0, live = rows.live;
+  if (seq < 0) return;
+  int head = blockIdx.y, kvHead = head / (heads / kv.heads);
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
 
   for (int i = threadIdx.x; i < FLASH_ROWS * (D / 4); i += FLASH_THREADS) {
@@ -78,8 +97,8 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
   bool simple = !lowest.isExplicit && !lowest.slotPositions;
   // Positions may repeat or jump within a step; only slots that are positions let whole tiles be
   // skipped.
-  int from = (simple && window > 0 ? max(0, lowest.position - window + 1) : 0) / PAGE;
-  int length = highest.last + 1, to = (length + PAGE - 1) / PAGE;
+  Slots slots = {simple && window > 0 ? max(0, lowest.position - window + 1) : 0, highest.last};
+  int tiles = plan.count(step, slots, blockIdx.x, seq, kvHead);
   int warpLast =
       warp * 16 < live ? Sight(step, row0 + min(warp * 16 + 15, live - 1), seq, window).last : -1;
 
@@ -91,10 +110,11 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
   float base2 = scale * LOG2E;
   int matrix = lane >> 3, r8 = lane & 7;
 
-  size_t slot0 = kv.slotAt(step.page(table, from), kvHead, 0);
-  fetchPage<FORMAT, D>(ks, kv.k, kv.kScale, slot0, length - from * PAGE);
-  for (int page = from; page < to; page++) {
-    fetchPage<FORMAT, D>(vs, kv.v, kv.vScale, slot0, length - page * PAGE);
+  auto tileAt = [&](int i) { return plan.tile(step, kv, slots, blockIdx.x, seq, kvHead, i); };
+  Tile now = tileAt(0);
+  fetchTile<FORMAT, D, Plan::GATHERS>(ks, now.k, now.kScale, now);
+  for (int i = 0; i < tiles; i++) {
+    fetchTile<FORMAT, D, Plan::GATHERS>(vs, now.v, now.vScale, now);
     waitCopies<1>();
     __syncthreads();  // K (and in the first turn Q) is there for all
 
@@ -103,8 +123,18 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
     for (int j = 0; j < 8; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) s[j][e] = 0;
-    int first = page * PAGE,
-        fragments = (warpLast - first + 16) >> 4;  // of 16 keys; the rest is masked below
+    bool gathered = Plan::GATHERS && now.gather;  // keys that every row sees
+    int first = now.first;
+    // of 16 keys; the rest is masked below
+    int fragments = gathered ? (now.keys + 15) >> 4 : (warpLast - first + 16) >> 4;
+    bool reads[2] = {true, true}, allRead = true;  // this lane's rows; all rows
+    if constexpr (Plan::CHOOSES) {
+      uint2 bits = plan.readersOf(blockIdx.x, kvHead, i);
+      uint32_t mine = (warp < 2 ? bits.x : bits.y) >> (16 * (warp & 1)) & 0xffff;
+      reads[0] = mine >> g & 1, reads[1] = mine >> (g + 8) & 1;
+      if (mine == 0) fragments = 0;
+      allRead = __popc(bits.x) + __popc(bits.y) == live;
+    }
 #pragma unroll
     for (int k = 0; k < D; k += 16) {
       uint32_t a[4];
@@ -123,15 +153,17 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
       }
     }
     __syncthreads();  // all have read K: the next one may come
-    if (page + 1 < to) {
-      slot0 = kv.slotAt(step.page(table, page + 1), kvHead, 0);
-      fetchPage<FORMAT, D>(ks, kv.k, kv.kScale, slot0, length - (page + 1) * PAGE);
+    bool whole = gathered ? now.keys == PAGE
+                          : allRead && simple && first + PAGE - 1 <= lowest.last &&
+                                (window == 0 || highest.position - first < window);
+    int keys = now.keys;
+    if (i + 1 < tiles) {
+      now = tileAt(i + 1);
+      fetchTile<FORMAT, D, Plan::GATHERS>(ks, now.k, now.kScale, now);
     } else {
       commitCopies();  // an empty group keeps the count of pending ones
     }
 
-    bool whole = simple && first + PAGE - 1 <= lowest.last &&
-                 (window == 0 || highest.position - first < window);
 #pragma unroll
     for (int j = 0; j < 8; j++)
 #pragma unroll
@@ -139,8 +171,10 @@ __device__ inline void flashForward(const Step& step, const float* q, const Kv& 
         float v =
             softCap > 0 ? softCap * LOG2E * tanhf(s[j][e] * scale / softCap) : s[j][e] * base2;
         if (!whole) {
-          int slot = first + 8 * j + 2 * t + (e & 1);
-          if (!(e < 2 ? sight0.sees(slot) : sight1.sees(slot))) v = -INFINITY;
+          int key = 8 * j + 2 * t + (e & 1);
+          bool sees =
+              gathered ? key < keys : reads[e >> 1] && (e < 2 ? sight0 : sight1).sees(first + key);
+          if (!sees) v = -INFINITY;
         }
         s[j][e] = v;
       }

@@ -23,10 +23,11 @@ struct Scoring {
 // lanes of the warp must call it. The sum is in all eight.
 __device__ inline float dotOfEight(const __half* key, const float* q, int dim) {
   float dot = 0;
+  int word = 4 * (threadIdx.x & 7);
   for (int i = 8 * (threadIdx.x & 7); key && i < dim; i += 64) {
     uint4 v = *(const uint4*)(key + i);
-    const float* at = q + (i & ~63) + 4 * (threadIdx.x & 7);
-    float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
+    const float* at = q + (i & ~63);
+    float4 a = *(const float4*)(at + word), b = *(const float4*)(at + secondHalf(word));
     float2 x = __half22float2(*(const __half2*)&v.x), y = __half22float2(*(const __half2*)&v.y);
     float2 z = __half22float2(*(const __half2*)&v.z), w = __half22float2(*(const __half2*)&v.w);
     dot += x.x * a.x + x.y * a.y + y.x * a.z + y.y * a.w + z.x * b.x + z.y * b.y + w.x * b.z +

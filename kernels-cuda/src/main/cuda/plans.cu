@@ -21,3 +21,23 @@ ATTEND(1)
 ATTEND(2)
 ATTEND(4)
 ATTEND(8)
+
+// grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
+#define FLASH(D)                                                                                 \
+  KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D))                                        \
+      flash_pages_##D(Step step, PageUnion pages, const float* q, Kv kv, int heads, float scale, \
+                      int window, float softCap, int minRows, float* out, float* lse) {          \
+    flashForward<KV, D>(step, pages, q, kv, heads, scale, window, softCap, minRows, out, lse);   \
+  }                                                                                              \
+  KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D)) flash_prefix_##D(                      \
+      Step step, PrefixAndPages plan, const float* q, Kv kv, int heads, float scale, int window, \
+      float softCap, int minRows, float* out, float* lse) {                                      \
+    flashForward<KV, D>(step, plan, q, kv, heads, scale, window, softCap, minRows, out, lse);    \
+  }
+
+FLASH(64)
+FLASH(80)
+FLASH(96)
+FLASH(128)
+FLASH(192)
+FLASH(256)

@@ -1,9 +1,11 @@
-// Kernels over rows of activations: norms, RoPE, residual, gate, gathers, rounding to 8 bits. All f32.
+// Kernels over rows of activations: norms, RoPE, residual, gate, gathers, rounding to 8 bits. All
+// f32.
 #include "activations.cuh"
 #include "rope.cuh"
 
 // grid (rows, groups): one block normalises one group of dim elements.
-KERNEL rms_norm(Step step, int rowField, const float* x, const float* w, float* y, int dim, float eps) {
+KERNEL rms_norm(Step step, int rowField, const float* x, const float* w, float* y, int dim,
+                float eps) {
   if (blockIdx.x >= step.count(rowField)) return;
   __shared__ float part[32];
   size_t at = ((size_t)blockIdx.x * gridDim.y + blockIdx.y) * dim;
@@ -13,9 +15,10 @@ KERNEL rms_norm(Step step, int rowField, const float* x, const float* w, float* 
   for (int i = threadIdx.x; i < dim; i += blockDim.x) y[at + i] = x[at + i] * scale * w[i];
 }
 
-// grid (rows): sum = residual + x, or residual + norm(x, wx); y = norm(sum, w). A thread reads back only what it wrote.
-KERNEL add_rms_norm(Step step, int rowField, const float* x, const float* residual, const float* w, const float* wx,
-                    float* sum, float* y, int dim, float eps) {
+// grid (rows): sum = residual + x, or residual + norm(x, wx); y = norm(sum, w). A thread reads back
+// only what it wrote.
+KERNEL add_rms_norm(Step step, int rowField, const float* x, const float* residual, const float* w,
+                    const float* wx, float* sum, float* y, int dim, float eps) {
   if (blockIdx.x >= step.count(rowField)) return;
   __shared__ float part[32];
   size_t at = (size_t)blockIdx.x * dim;
@@ -36,8 +39,8 @@ KERNEL add_rms_norm(Step step, int rowField, const float* x, const float* residu
 }
 
 // grid (rows): rotates pairs.
-KERNEL rope(Step step, int rowField, const float* x, const double* turns, float* y, int heads, int headDim, int rotaryDim,
-            int interleaved) {
+KERNEL rope(Step step, int rowField, const float* x, const double* turns, float* y, int heads,
+            int headDim, int rotaryDim, int interleaved) {
   if (blockIdx.x >= step.count(rowField)) return;
   int position = step.row(POSITION, blockIdx.x), pairs = rotaryDim >> 1, slots = headDim - pairs;
   size_t row = (size_t)blockIdx.x * heads * headDim;
@@ -86,7 +89,8 @@ KERNEL copy_rows(Step step, int rowField, const float* x, float* y, int cols) {
 }
 
 template <int ACTIVATION>
-__device__ inline void gate(const Step& step, int rowField, const float* g, const float* u, float* y, int cols) {
+__device__ inline void gate(const Step& step, int rowField, const float* g, const float* u,
+                            float* y, int cols) {
   if (blockIdx.y >= step.count(rowField)) return;
   size_t at = (size_t)blockIdx.y * cols;
   fours(g + at, u + at, y + at, cols, [](float a, float b) { return activate<ACTIVATION>(a) * b; });
@@ -101,7 +105,8 @@ KERNEL gated_act_gelu(Step step, int rowField, const float* g, const float* u, f
 }
 
 // grid (column blocks, rows): order holds column numbers as f32.
-KERNEL gather_columns(Step step, int rowField, const float* x, const float* order, float* y, int cols, int n) {
+KERNEL gather_columns(Step step, int rowField, const float* x, const float* order, float* y,
+                      int cols, int n) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (blockIdx.y >= step.count(rowField) || i >= n) return;
   y[(size_t)blockIdx.y * n + i] = x[(size_t)blockIdx.y * cols + (int)order[i]];
@@ -122,10 +127,12 @@ KERNEL round_rows(Step step, int rowField, const float* x, Rows8 out, int cols) 
   roundGroup(out, blockIdx.y, i >> 3, cols >> 5, i & 7, v, valid);
 }
 
-// For a library's 16-bit products. grid (rows): a row in half precision, divided by a power of two near its largest element
-// (f16 has a narrow range), which `shrink` keeps; or in bfloat16, which needs none.
+// For a library's 16-bit products. grid (rows): a row in half precision, divided by a power of two
+// near its largest element (f16 has a narrow range), which `shrink` keeps; or in bfloat16, which
+// needs none.
 template <bool F16>
-__device__ inline void narrowRow(const Step& step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+__device__ inline void narrowRow(const Step& step, int rowField, const float* x, uint16_t* y,
+                                 float* shrink, int cols) {
   if (blockIdx.x >= step.count(rowField)) return;
   __shared__ float part[32];
   size_t at = (size_t)blockIdx.x * cols;
@@ -141,22 +148,27 @@ __device__ inline void narrowRow(const Step& step, int rowField, const float* x,
     if (threadIdx.x == 0) shrink[blockIdx.x] = power;
   }
   for (int i = threadIdx.x; i < cols; i += blockDim.x) {
-    y[at + i] = F16 ? __half_as_ushort(__float2half_rn(x[at + i] * power)) : __bfloat16_as_ushort(__float2bfloat16_rn(x[at + i]));
+    y[at + i] = F16 ? __half_as_ushort(__float2half_rn(x[at + i] * power))
+                    : __bfloat16_as_ushort(__float2bfloat16_rn(x[at + i]));
   }
 }
 
-KERNEL narrow_rows_f16(Step step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+KERNEL narrow_rows_f16(Step step, int rowField, const float* x, uint16_t* y, float* shrink,
+                       int cols) {
   narrowRow<true>(step, rowField, x, y, shrink, cols);
 }
 
-KERNEL narrow_rows_bf16(Step step, int rowField, const float* x, uint16_t* y, float* shrink, int cols) {
+KERNEL narrow_rows_bf16(Step step, int rowField, const float* x, uint16_t* y, float* shrink,
+                        int cols) {
   narrowRow<false>(step, rowField, x, y, shrink, cols);
 }
 
 // grid (rows): the powers of two taken back (shrink null: none), the bias added (null: none).
-KERNEL widen_rows(Step step, int rowField, float* y, const float* shrink, const float* bias, int cols) {
+KERNEL widen_rows(Step step, int rowField, float* y, const float* shrink, const float* bias,
+                  int cols) {
   if (blockIdx.x >= step.count(rowField)) return;
   float power = shrink ? shrink[blockIdx.x] : 1.0f;
   size_t at = (size_t)blockIdx.x * cols;
-  for (int i = threadIdx.x; i < cols; i += blockDim.x) y[at + i] = y[at + i] / power + (bias ? bias[i] : 0.0f);
+  for (int i = threadIdx.x; i < cols; i += blockDim.x)
+    y[at + i] = y[at + i] / power + (bias ? bias[i] : 0.0f);
 }

@@ -90,6 +90,8 @@ struct KeptTokens {
 KERNEL squeezed_compact(Step step, Clusters c, const uint8_t* kept, const int* starts,
                         KeptTokens out) {
   __shared__ int part[PLAN_THREADS / 32];
+  __shared__ int ends[PLAN_THREADS];   // of each cluster's run, in this turn's part of the list
+  __shared__ int bases[PLAN_THREADS];  // what a place in the run is away from its token
   int seq = blockIdx.y, head = blockIdx.x, heads = gridDim.x, warp = threadIdx.x >> 5,
       lane = threadIdx.x & 31;
   if (seq >= step.sequenceCount()) return;
@@ -109,37 +111,40 @@ KERNEL squeezed_compact(Step step, Clusters c, const uint8_t* kept, const int* s
     if (lane == 31) part[warp] = before;
     __syncthreads();  // the warps' sums are there
     int all = 0;
-    before += total - n;
     for (int w = 0; w < PLAN_THREADS / 32; w++) {
       before += w < warp ? part[w] : 0;
       all += part[w];
     }
-    // the warp writes the runs of its 32 clusters together
-    for (int k = 0; k < 32; k++) {
-      int m = __shfl_sync(FULL_WARP, n, k), at = __shfl_sync(FULL_WARP, before, k);
-      int first = m > 0 ? start[i0 + 32 * warp + k] : 0;
-      for (int t = lane; t < m; t += 32) to[at + t] = first + t;
+    ends[threadIdx.x] = before;
+    bases[threadIdx.x] = i < count ? start[i] - (before - n) : 0;
+    __syncthreads();  // the runs are there
+    for (int t = threadIdx.x; t < all; t += PLAN_THREADS) {
+      int run = 0;  // the first that ends behind t
+#pragma unroll
+      for (int half = PLAN_THREADS / 2; half > 0; half >>= 1)
+        run += ends[run + half - 1] <= t ? half : 0;
+      to[total + t] = bases[run] + t;
     }
     total += all;
-    __syncthreads();  // part has been read
+    __syncthreads();  // part and runs have been read
   }
   if (threadIdx.x == 0) out.counts[list] = total;
 }
 
 // A plan of attention: tiles of 64 kept tokens, then all pages.
 struct PrefixAndPages {
-  static constexpr bool GATHERS = true;
+  static constexpr bool GATHERS = true, CHOOSES = false;
 
   KeptTokens kept;
 
   __device__ int tokens(int seq, int head) const { return kept.counts[seq * kept.kv.heads + head]; }
-  __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
-    return (tokens(seq, head) + PAGE - 1) / PAGE + AllPages().count(step, sight, r, seq, head);
+  __device__ int count(const Step& step, Slots slots, int r, int seq, int head) const {
+    return (tokens(seq, head) + PAGE - 1) / PAGE + AllPages().count(step, slots, r, seq, head);
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+  __device__ Tile tile(const Step& step, const Kv& kv, Slots slots, int r, int seq, int head,
                        int i) const {
     int n = tokens(seq, head), runs = (n + PAGE - 1) / PAGE;
-    if (i >= runs) return AllPages().tile(step, kv, sight, r, seq, head, i - runs);
+    if (i >= runs) return AllPages().tile(step, kv, slots, r, seq, head, i - runs);
     Tile t;
     t.k = kept.kv.k, t.v = kept.kv.v, t.kScale = kept.kv.kScale, t.vScale = kept.kv.vScale;
     t.base = ((size_t)step.seq(PREFIX, seq) * kept.kv.heads + head) * kept.max;

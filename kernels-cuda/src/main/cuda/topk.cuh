@@ -6,6 +6,7 @@
 //   coarse  [page][kv head][dim] f16      mean i ends in page i + 1
 #pragma once
 
+#include "flash.cuh"
 #include "plan_rows.cuh"
 
 struct Means {
@@ -52,13 +53,37 @@ struct PageLists {
   int capacity, heads;
 
   __device__ int* at(int r, int head) const { return page + ((size_t)r * heads + head) * capacity; }
-  __device__ int count(const Step& step, const Sight& sight, int r, int seq, int head) const {
+  __device__ int count(const Step& step, Slots slots, int r, int seq, int head) const {
     return counts[r * heads + head];
   }
-  __device__ Tile tile(const Step& step, const Kv& kv, const Sight& sight, int r, int seq, int head,
+  __device__ Tile tile(const Step& step, const Kv& kv, Slots slots, int r, int seq, int head,
                        int i) const {
     int p = at(r, head)[i];
-    return Tile(kv, step.page(step.seq(TABLE, seq), p), head, p, sight.last);
+    return Tile(kv, step.page(step.seq(TABLE, seq), p), head, p, slots.last);
+  }
+};
+
+// The pages that any row of a tile of 64 reads, rising, and which rows read each.
+struct PageUnion {
+  static constexpr bool GATHERS = false, CHOOSES = true;
+
+  int *page, *counts;
+  uint2* readers;  // bit r % 32 of .x (r < 32) or .y: row r of the tile
+  int capacity, heads;
+
+  __device__ size_t at(int tile, int head) const {
+    return ((size_t)tile * heads + head) * capacity;
+  }
+  __device__ int count(const Step& step, Slots slots, int tile, int seq, int head) const {
+    return counts[tile * heads + head];
+  }
+  __device__ Tile tile(const Step& step, const Kv& kv, Slots slots, int tile, int seq, int head,
+                       int i) const {
+    int p = page[at(tile, head) + i];
+    return Tile(kv, step.page(step.seq(TABLE, seq), p), head, p, slots.last);
+  }
+  __device__ uint2 readersOf(int tile, int head, int i) const {
+    return readers[at(tile, head) + i];
   }
 };
 
@@ -66,11 +91,13 @@ struct PageLists {
 __device__ inline float2 sumSlots(const Step& step, const Kv& kv, int table, int head, int from,
                                   int count, int i) {
   float2 sum = make_float2(0, 0);
-  for (int s = from; s < from + count; s++) {
-    float2 k = load2<KV>(kv.k, kv.kScale, kv.slotAt(step.page(table, s / PAGE), head, s % PAGE),
-                         kv.dim, i);
-    sum.x += k.x;
-    sum.y += k.y;
+  for (int s = from, end = from + count; s < end;) {
+    size_t slot = kv.slotAt(step.page(table, s / PAGE), head, s % PAGE);
+    for (int stop = min(end, s - s % PAGE + PAGE); s < stop; s++, slot++) {
+      float2 k = load2<KV>(kv.k, kv.kScale, slot, kv.dim, i);
+      sum.x += k.x;
+      sum.y += k.y;
+    }
   }
   return sum;
 }
@@ -217,4 +244,50 @@ KERNEL topk_select(Step step, TopK plan, const float* scores, int maxPages, Page
     __syncthreads();  // the page is taken
   }
   if (threadIdx.x == 0) lists.counts[r * lists.heads + head] = taken;
+}
+
+constexpr int UNION_WINDOW = 1024;
+
+// grid (kv heads, tiles of 64 rows), 128 threads: merges the rows' lists, a window of pages at a
+// time.
+KERNEL topk_union(Step step, PageLists lists, int minRows, PageUnion out) {
+  __shared__ unsigned readers[2][UNION_WINDOW];
+  __shared__ int part[PLAN_THREADS / 32];
+  RowTile t(step, blockIdx.y, minRows);
+  if (t.seq < 0) return;
+  int head = blockIdx.x, warp = threadIdx.x >> 5, lane = threadIdx.x & 31, total = 0;
+  int pages = (step.seq(KV_LENGTH, t.seq) + PAGE - 1) / PAGE;
+  size_t to = out.at(blockIdx.y, head);
+  for (int first = 0; first < pages; first += UNION_WINDOW) {
+    int window = min(UNION_WINDOW, pages - first);
+    for (int b = threadIdx.x; b < window; b += PLAN_THREADS) readers[0][b] = readers[1][b] = 0;
+    __syncthreads();  // nobody reads yet
+    for (int r = warp; r < t.live; r += PLAN_THREADS / 32) {
+      const int* list = lists.at(t.row0 + r, head);
+      int n = lists.counts[(t.row0 + r) * lists.heads + head];
+      for (int i = lane; i < n; i += 32) {
+        int b = list[i] - first;
+        if (b >= 0 && b < window) atomicOr(&readers[r >> 5][b], 1u << (r & 31));
+      }
+    }
+    __syncthreads();  // all readers are there
+    for (int b0 = 0; b0 < window; b0 += PLAN_THREADS) {
+      int b = b0 + threadIdx.x;
+      unsigned low = b < window ? readers[0][b] : 0, high = b < window ? readers[1][b] : 0;
+      unsigned warps = __ballot_sync(FULL_WARP, (low | high) != 0);
+      if (lane == 0) part[warp] = __popc(warps);
+      __syncthreads();  // the warps' counts are there
+      int before = total + __popc(warps & ((1u << lane) - 1));
+      for (int w = 0; w < PLAN_THREADS / 32; w++) {
+        before += w < warp ? part[w] : 0;
+        total += part[w];
+      }
+      if (low | high) {
+        out.page[to + before] = first + b;
+        out.readers[to + before] = make_uint2(low, high);
+      }
+      __syncthreads();  // part and readers have been read
+    }
+  }
+  if (threadIdx.x == 0) out.counts[blockIdx.y * out.heads + head] = total;
 }

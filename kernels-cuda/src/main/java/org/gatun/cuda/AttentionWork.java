@@ -33,6 +33,9 @@ final class AttentionWork {
   /** Up to this many rows of a sequence are split over keys. */
   private static final int FEW = 8;
 
+  /** Sequences that bring at least so many rows go through tiles. */
+  static final int MANY = FEW + 1;
+
   private static final int FLASH_ROWS = 64;
   private static final Set<Integer> FLASH_DIMS = Set.of(64, 80, 96, 128, 192, 256);
   private static final int MAX_DYNAMIC_SHARED = 8;
@@ -122,22 +125,57 @@ final class AttentionWork {
   }
 
   private Work.Body dense(Node n, Attention a) {
-    boolean tiles = FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
+    return planned(
+        n,
+        a,
+        "attention",
+        "",
+        lowering.args(),
+        lowering.args(),
+        s -> {},
+        pages -> a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages);
+  }
+
+  /** Whether sequences that bring more than {@link #FEW} rows go through tiles. */
+  boolean hasTiles(Attention a) {
+    return FLASH_DIMS.contains(a.headDim()) && lowering.options().limits().rows() > FEW;
+  }
+
+  /** Most tiles of 64 rows in a step of this many rows. */
+  int rowTiles(int rows) {
+    return Math.ceilDiv(rows, FLASH_ROWS) + lowering.options().limits().sequences() - 1;
+  }
+
+  /**
+   * Attention that a plan steers: sequences of few rows split over their keys, the others by tiles
+   * of rows, where the head dim has them.
+   *
+   * @param module where the kernels {@code attend… 1, 2, 4, 8} and {@code flash… dim} are
+   * @param suffix between those names' halves
+   * @param split parameters up to the plan's own for rows
+   * @param tiles the same for tiles of rows
+   * @param prepare what tiles of rows need before
+   * @param most tiles of 64 keys that a row reads, by the pages of the longest sequence
+   */
+  Work.Body planned(
+      Node n,
+      Attention a,
+      String module,
+      String suffix,
+      Args split,
+      Args tiles,
+      Work.Body prepare,
+      IntUnaryOperator most) {
+    boolean tiled = hasTiles(a);
     Work.Body few =
-        split(
-            n,
-            a,
-            "attention",
-            "attend_",
-            lowering.args(),
-            tiles ? FEW : Integer.MAX_VALUE,
-            pages -> a.window() > 0 ? Math.min(pages, Math.ceilDiv(a.window(), PAGE) + 1) : pages);
-    if (!tiles) {
+        split(n, a, module, "attend_" + suffix, split, tiled ? FEW : Integer.MAX_VALUE, most);
+    if (!tiled) {
       return few;
     }
-    Work.Body many = flash(n, a);
+    Work.Body many = flash(n, a, module, "flash_" + suffix, tiles);
     return s -> {
       if (s.rows() > FEW) {
+        prepare.launch(s);
         many.launch(s);
       }
       few.launch(s);
@@ -147,12 +185,10 @@ final class AttentionWork {
   /**
    * Rows split over their keys, and the merge.
    *
-   * @param module where the kernels {@code attend… 1, 2, 4, 8} are
-   * @param args parameters up to the plan's own
    * @param few rows of sequences that bring more are another kernel's
    * @param tiles most tiles of 64 keys that a row reads, by the pages of the longest sequence
    */
-  Work.Body split(
+  private Work.Body split(
       Node n,
       Attention a,
       String module,
@@ -195,9 +231,11 @@ final class AttentionWork {
     };
   }
 
-  private Work.Body flash(Node n, Attention a) {
+  private Work.Body flash(Node n, Attention a, String module, String kernel, Args args) {
     MemorySegment f =
-        lowering.kernels().function(lowering.options().kvCodec(), "flash_" + a.headDim());
+        lowering
+            .kernels()
+            .function(module + "_" + lowering.options().kvCodec(), kernel + a.headDim());
     int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
     Cuda.check(
         cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared),
@@ -206,26 +244,16 @@ final class AttentionWork {
         lowering
             .kv()
             .layer(a.layer())
-            .into(lowering.args().p(lowering.at(n.in().getFirst())))
+            .into(args.p(lowering.at(n.in().getFirst())))
             .i(a.heads())
             .f(a.scale())
             .i(a.window())
             .f(a.softCap())
-            .i(FEW + 1)
+            .i(MANY)
             .p(lowering.at(n.out().get(0)))
             .p(a.lse() ? lowering.at(n.out().get(1)) : 0)
             .pointers();
-    int sequences = lowering.options().limits().sequences();
-    return s ->
-        lowering.launch(
-            f,
-            Math.ceilDiv(s.rows(), FLASH_ROWS) + sequences - 1,
-            a.heads(),
-            1,
-            THREADS,
-            shared,
-            p,
-            n);
+    return s -> lowering.launch(f, rowTiles(s.rows()), a.heads(), 1, THREADS, shared, p, n);
   }
 
   /** Query heads that one block does together: those that share a KV head, up to eight. */

@@ -54,7 +54,6 @@ final class SqueezedWork {
         plan.levels() == 2 ? lookup(n, a, prefix.coarse(), 2, keptCoarse, 0, Step.COARSE) : s -> {};
     Work.Body fineLookup =
         lookup(n, a, fine, 1, keptFine, plan.levels() == 2 ? keptCoarse : 0, Step.FINE);
-    Args kept = lowering.args();
     MemorySegment compact = kernel("squeezed_compact");
     MemorySegment compactArgs =
         kept(
@@ -65,13 +64,14 @@ final class SqueezedWork {
     int sequences = lowering.options().limits().sequences();
     int more = Math.ceilDiv(limits.tokens(), 64);
     Work.Body attend =
-        attention.split(
+        attention.planned(
             n,
             a,
             "plans",
-            "attend_prefix_",
-            kept(kept, prefix, a),
-            Integer.MAX_VALUE,
+            "prefix_",
+            kept(lowering.args(), prefix, a),
+            kept(lowering.args(), prefix, a),
+            s -> {},
             pages -> pages + more);
     return s -> {
       coarseLookup.launch(s);

@@ -26,6 +26,9 @@ final class TopKWork {
   private final long scores;
   private final long pages;
   private final long counts;
+  private final long unionPages;
+  private final long unionCounts;
+  private final long unionReaders;
 
   /** Scratch for all layers: they run one after another. */
   TopKWork(Lowering lowering, AttentionWork attention, DevicePool pool, Graph graph) {
@@ -36,23 +39,34 @@ final class TopKWork {
     long heads = 0;
     long kvHeads = 0;
     long capacity = 0;
+    boolean tiles = false;
     for (Node n : graph.nodes()) {
       if (n.op() instanceof Attention a && a.plan() instanceof BlockTopK p) {
         heads = Math.max(heads, a.heads());
         kvHeads = Math.max(kvHeads, a.kvHeads());
         capacity = Math.max(capacity, capacity(p));
+        tiles |= attention.hasTiles(a);
       }
     }
     sums = pool.allocate(4 * rows * heads, "page scores");
     scores = pool.allocate(4 * rows * kvHeads * maxPages, "page scores");
     pages = pool.allocate(4 * rows * kvHeads * capacity, "page lists");
     counts = pool.allocate(4 * rows * kvHeads, "page lists");
+    long unions = tiles ? attention.rowTiles((int) rows) * kvHeads : 0;
+    unionPages = pool.allocate(4 * unions * maxPages, "page lists");
+    unionCounts = pool.allocate(4 * unions, "page lists");
+    unionReaders = pool.allocate(8 * unions * maxPages, "page lists");
   }
 
   /** Pages a row may read: the budget, or what rows of a full mask always read. */
-  private int capacity(BlockTopK p) {
+  private int most(BlockTopK p) {
     int rows = lowering.options().limits().rows();
     return Math.max(p.blocks(), p.init() + Math.max(p.local(), 2) + rows / KvStore.PAGE_SLOTS + 3);
+  }
+
+  /** Room for them: lists begin with a sector. */
+  private int capacity(BlockTopK p) {
+    return Math.ceilDiv(most(p), 8) * 8;
   }
 
   Work.Body attend(Node n, Attention a, BlockTopK plan) {
@@ -87,15 +101,22 @@ final class TopKWork {
     allowShared(select, 8 * maxPages);
     int shared = PlanArgs.queryBytes(a, a.heads() / a.kvHeads());
     int sequences = lowering.options().limits().sequences();
+    MemorySegment union = kernel("topk_union");
+    MemorySegment unionArgs =
+        unions(lowering.args().struct(lists, capacity, a.kvHeads()).i(AttentionWork.MANY), a)
+            .pointers();
     Work.Body attend =
-        attention.split(
+        attention.planned(
             n,
             a,
             "plans",
-            "attend_pages_",
+            "pages_",
             lowering.args().struct(lists, capacity, a.kvHeads()),
-            Integer.MAX_VALUE,
-            pages -> Math.min(pages, capacity));
+            unions(lowering.args(), a),
+            s ->
+                lowering.launch(
+                    union, a.kvHeads(), attention.rowTiles(s.rows()), 1, THREADS, 0, unionArgs, n),
+            pages -> Math.min(pages, most(plan)));
     return s -> {
       int stretches = Math.min(s.pages(), Math.ceilDiv(s.rows(), KvStore.PAGE_SLOTS) + 1);
       lowering.launch(mean, stretches, a.kvHeads(), sequences, THREADS, 0, meanArgs, n);
@@ -114,6 +135,11 @@ final class TopKWork {
       lowering.launch(select, a.kvHeads(), s.rows(), 1, THREADS, 4 * s.pages(), selectArgs, n);
       attend.launch(s);
     };
+  }
+
+  /** The kernels' {@code PageUnion}. */
+  private Args unions(Args args, Attention a) {
+    return args.struct(new long[] {unionPages, unionCounts, unionReaders}, maxPages, a.kvHeads());
   }
 
   private Args scoring(DeviceKv.Layer layer, Value q, long[] means, Attention a) {

@@ -1,10 +1,16 @@
 package org.gatun.cuda;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
+import org.gatun.backend.Backend;
+import org.gatun.backend.BackendOptions;
+import org.gatun.backend.Backends;
+import org.gatun.backend.suite.OpSuite;
 import org.gatun.graph.Sampling;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Activation;
@@ -31,7 +37,7 @@ import org.gatun.tensor.DType;
  */
 final class KernelBars {
   /** A block's reads of the step's descriptor: 32-byte sectors. */
-  private static final double SECTOR = 32;
+  static final double SECTOR = 32;
 
   private final List<Bar> all = new ArrayList<>();
 
@@ -40,7 +46,7 @@ final class KernelBars {
    *
    * @param kernel its name
    * @param shape the op's
-   * @param test runs it last
+   * @param work launches it last, and throws where its result is wrong
    * @param formula bytes that a block touches, in words
    * @param blocks bytes that all blocks touch, each block for itself
    * @param compulsory bytes of operands and results
@@ -50,18 +56,35 @@ final class KernelBars {
   record Bar(
       String kernel,
       String shape,
-      OpCase test,
+      Work work,
       String formula,
       double blocks,
       double compulsory,
       double macs,
       Map<String, String> misses) {}
 
+  /** What is counted. */
+  interface Work {
+    void run() throws Exception;
+  }
+
+  /** The case must pass. */
+  static Work passing(OpCase test) {
+    return () -> {
+      try (Backend backend = Backends.named("cuda").open(BackendOptions.DEFAULT)) {
+        OpSuite.Result r = OpSuite.run(backend, test);
+        assertThat(r.status()).as(r.detail()).isEqualTo(OpSuite.Status.PASS);
+      }
+    };
+  }
+
   static List<Bar> all() {
     KernelBars b = new KernelBars();
     b.products();
     b.rows();
     b.attention();
+    b.all.addAll(PlanBars.all());
+    b.all.addAll(CollectiveBars.all());
     return b.all;
   }
 
@@ -74,7 +97,7 @@ final class KernelBars {
       double compulsory,
       double macs,
       Map<String, String> misses) {
-    all.add(new Bar(kernel, shape, test, formula, blocks, compulsory, macs, misses));
+    all.add(new Bar(kernel, shape, passing(test), formula, blocks, compulsory, macs, misses));
   }
 
   private static CaseBuilder start(String kernel, String shape) {
@@ -294,6 +317,24 @@ final class KernelBars {
         "a head's partial results and sums, its output and log sum (a sector), 4 sectors",
         heads * (splits * (4.0 * dim + 8) + 4.0 * dim + SECTOR + 4 * SECTOR),
         splits * partial + 4.0 * heads * dim + 4 * heads,
+        0,
+        Map.of());
+    CaseBuilder rope = start("kv_append_rope", heads + "/2").kv(KvCodec.F16);
+    rope.tolerance(new Tolerance(2e-3, 2e-3)).narrowing(Narrowing.ATTENTION);
+    rope.kvLayer(0, 2, dim);
+    Value turned = rope.inner(new Rope(dim, dim, 10000, 1, false), rope.input("k", 2 * dim));
+    rope.op(new KvAppend(0), turned, rope.input("v", 2 * dim));
+    rope.op(
+        new Attention(
+            0, heads, 2, dim, 1 / (float) Math.sqrt(dim), 0, 0, AttentionPlan.DENSE, true),
+        rope.input("q", heads * dim));
+    add(
+        "kv_append_rope",
+        "64 rows, 2 heads, F16",
+        rope.run(OpCase.Rows.next("a", new int[64])).build(),
+        "a head of k and v in f32 and in f16, 64 frequencies in f64, 6 sectors",
+        64 * 2 * (8.0 * dim + 4.0 * dim + 8.0 * dim / 2 + 6 * SECTOR),
+        64 * 2 * (8.0 * dim + 4.0 * dim) + 8.0 * dim / 2,
         0,
         Map.of());
     CaseBuilder k = attention("kv_append", heads, 2, dim);

@@ -2,7 +2,6 @@ package org.gatun.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.gatun.bindings.cuda.cuda_h.*;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -12,17 +11,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.UUID;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.Stream;
-import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
-import org.gatun.parallel.Communicators;
 import org.gatun.parallel.DeviceCost.Algorithm;
-import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -36,105 +28,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * every checker on, so that a race is a failure. The same bits are wanted on all ranks.
  */
 class PeerKernelsTest {
-  private static final int THREADS = 256;
-
   @BeforeEach
   void device() {
     Gpu.requireSeveral(4);
-  }
-
-  /** One rank: its device, its kernels and its end of the group. */
-  private static final class Rank implements AutoCloseable {
-    final CudaDevice device;
-    final Kernels kernels = new Kernels();
-    final PeerGroup group;
-    final Arena arena = Arena.ofConfined();
-    final List<Long> memory = new ArrayList<>();
-
-    Rank(Communicator host) {
-      device = CudaDevice.open(host.rank());
-      device.enter();
-      PeerGroup joined = PeerGroup.join(device, host);
-      assertThat(joined).isNotNull();
-      group = joined;
-    }
-
-    long upload(MemorySegment bytes) {
-      MemorySegment p = arena.allocate(ValueLayout.JAVA_LONG);
-      Cuda.check(cuMemAlloc_v2(p, Math.max(16, bytes.byteSize())), "allocate");
-      long at = p.get(ValueLayout.JAVA_LONG, 0);
-      memory.add(at);
-      MemorySegment copy = arena.allocate(bytes.byteSize(), 16).copyFrom(bytes);
-      Cuda.check(cuMemcpyHtoDAsync_v2(at, copy, bytes.byteSize(), device.stream()), "upload");
-      device.synchronize("upload");
-      return at;
-    }
-
-    MemorySegment download(long at, long bytes) {
-      MemorySegment to = Arena.ofAuto().allocate(bytes, 16);
-      Cuda.check(cuMemcpyDtoHAsync_v2(to, at, bytes, device.stream()), "download");
-      device.synchronize("run a collective");
-      return to;
-    }
-
-    /** Parameters that begin with a descriptor nobody reads, one fixed row, and the group. */
-    Args args() {
-      return group.into(new Args(arena).struct(new long[] {0}, 1, 1, 1, 0, 0, 0).i(-1));
-    }
-
-    void launch(String kernel, int blocks, Args args) {
-      Cuda.check(
-          cuLaunchKernel(
-              kernels.function("allreduce", kernel),
-              blocks,
-              1,
-              1,
-              THREADS,
-              1,
-              1,
-              0,
-              device.stream(),
-              args.pointers(),
-              MemorySegment.NULL),
-          "launch " + kernel);
-    }
-
-    @Override
-    public void close() {
-      group.close();
-      memory.forEach(m -> cuMemFree_v2(m));
-      kernels.close();
-      device.close();
-      arena.close();
-    }
-  }
-
-  private interface Body<T> {
-    T run(Rank rank, int number);
-  }
-
-  private static <T> List<T> onRanks(int world, Duration timeout, Body<T> body) throws Exception {
-    String job = UUID.randomUUID().toString();
-    try (var pool = Executors.newThreadPerTaskExecutor(Thread.ofPlatform().factory())) {
-      List<Future<T>> futures = new ArrayList<>();
-      for (int r = 0; r < world; r++) {
-        int number = r;
-        Callable<T> call =
-            () -> {
-              GroupSpec spec = GroupSpec.of(number, world, job, "").withTimeout(timeout);
-              try (Communicator host = Communicators.open("threads", spec);
-                  Rank rank = new Rank(host)) {
-                return body.run(rank, number);
-              }
-            };
-        futures.add(pool.submit(call));
-      }
-      List<T> results = new ArrayList<>();
-      for (Future<T> f : futures) {
-        results.add(f.get());
-      }
-      return results;
-    }
   }
 
   static Stream<Arguments> reductions() {
@@ -167,7 +63,7 @@ class PeerKernelsTest {
       throws Exception {
     String kernel = "all_reduce_" + algorithm.kernel() + "_" + type.name().toLowerCase();
     List<List<MemorySegment>> results =
-        onRanks(
+        PeerRanks.run(
             world,
             Duration.ofMinutes(10),
             (rank, number) -> {
@@ -179,7 +75,7 @@ class PeerKernelsTest {
                 long x = rank.upload(own);
                 long y = turn % 2 == 0 ? x : rank.upload(MemorySegment.ofArray(new byte[4 * n]));
                 int blocks = 1 + turn++ % 3;
-                rank.launch(kernel, blocks, rank.args().p(x).p(y).p(n));
+                rank.launch(kernel, blocks, rank.args(1).p(x).p(y).p(n));
                 sums.add(rank.download(y, own.byteSize()));
               }
               rank.group.check();
@@ -258,7 +154,7 @@ class PeerKernelsTest {
     float[] w = floats(ReduceType.F32, values(ReduceType.F32, dim, 101));
     float[] wx = floats(ReduceType.F32, values(ReduceType.F32, dim, 102));
     List<float[][]> results =
-        onRanks(
+        PeerRanks.run(
             world,
             Duration.ofMinutes(10),
             (rank, number) -> {
@@ -266,8 +162,7 @@ class PeerKernelsTest {
               long sum = rank.upload(MemorySegment.ofArray(new float[rows * dim]));
               long y = rank.upload(MemorySegment.ofArray(new float[rows * dim]));
               Args args =
-                  rank.group
-                      .into(new Args(rank.arena).struct(new long[] {0}, 1, 1, 1, 0, 0, 0).i(-rows))
+                  rank.args(rows)
                       .p(x)
                       .p(rank.upload(MemorySegment.ofArray(residual)))
                       .p(rank.upload(MemorySegment.ofArray(w)))
@@ -322,18 +217,13 @@ class PeerKernelsTest {
     int rows = 3;
     int cols = 1501;
     List<float[]> results =
-        onRanks(
+        PeerRanks.run(
             world,
             Duration.ofMinutes(10),
             (rank, number) -> {
               long x = rank.upload(values(ReduceType.F32, rows * cols, number));
               long y = rank.upload(MemorySegment.ofArray(new float[rows * cols * world]));
-              Args args =
-                  rank.group
-                      .into(new Args(rank.arena).struct(new long[] {0}, 1, 1, 1, 0, 0, 0).i(-rows))
-                      .p(x)
-                      .p(y)
-                      .i(cols);
+              Args args = rank.args(rows).p(x).p(y).i(cols);
               rank.launch("all_gather_" + how, 1, args);
               return floats(ReduceType.F32, rank.download(y, 4L * rows * cols * world));
             });
@@ -354,7 +244,7 @@ class PeerKernelsTest {
     for (Algorithm a : Algorithm.values()) {
       assertThatThrownBy(
               () ->
-                  onRanks(
+                  PeerRanks.run(
                       3,
                       Duration.ofSeconds(2),
                       (rank, number) -> {
@@ -363,7 +253,7 @@ class PeerKernelsTest {
                           rank.launch(
                               "all_reduce_" + a.kernel() + "_f32",
                               2,
-                              rank.args().p(x).p(x).p(5000));
+                              rank.args(1).p(x).p(x).p(5000));
                           rank.device.synchronize("run a collective");
                           rank.group.check();
                         }
@@ -381,7 +271,7 @@ class PeerKernelsTest {
   void anAbortFromTheHostEndsTheWaits() {
     assertThatThrownBy(
             () ->
-                onRanks(
+                PeerRanks.run(
                     2,
                     Duration.ofMinutes(10),
                     (rank, number) -> {
@@ -390,7 +280,7 @@ class PeerKernelsTest {
                         return 0;
                       }
                       long x = rank.upload(values(ReduceType.F32, 100, number));
-                      rank.launch("all_reduce_cells_f32", 1, rank.args().p(x).p(x).p(100));
+                      rank.launch("all_reduce_cells_f32", 1, rank.args(1).p(x).p(x).p(100));
                       rank.device.synchronize("run a collective");
                       rank.group.check();
                       return 0;
