@@ -8,13 +8,8 @@ constexpr int KV = GATUN_KV;
 constexpr int THREADS = 128, WARPS = THREADS / 32;
 
 // Where element e of a query lies in shared memory: of 64 the first halves of the eights, then the
-// second halves, so that the eight lanes of a key read 128 neighbouring bytes; the second ones
-// turned by 16 words, so that neighbours are stored to different banks.
-__device__ inline int secondHalf(int word) { return 32 + (word ^ 16); }
-__device__ inline int spread(int e) {
-  int word = (e & 56) >> 1;
-  return (e & ~63) + (e & 4 ? secondHalf(word) : word) + (e & 3);
-}
+// second halves, so that the eight lanes of a key read 128 neighbouring bytes.
+__device__ inline int spread(int e) { return (e & ~63) + (e & 4) * 8 + ((e & 56) >> 1) + (e & 3); }
 
 // What a split leaves behind for combine.
 struct Partial {
@@ -144,8 +139,8 @@ __device__ inline void attend(const Step& step, const Plan& plan, const float* q
           load8<KV>(tile.k, tile.kScale, slot, dim, i, k);
 #pragma unroll
           for (int g = 0; g < HEADS; g++) {
-            const float* at = qs + g * qDim + (i & ~63);
-            float4 a = *(const float4*)(at + word), b = *(const float4*)(at + secondHalf(word));
+            const float* at = qs + g * qDim + (i & ~63) + word;
+            float4 a = *(const float4*)at, b = *(const float4*)(at + 32);
             dot[g] += k[0] * a.x + k[1] * a.y + k[2] * a.z + k[3] * a.w + k[4] * b.x + k[5] * b.y +
                       k[6] * b.z + k[7] * b.w;
           }

@@ -19,7 +19,15 @@ struct Scoring {
   }
 };
 
-// Dot product of a half-precision key with q (in shared memory, spread) by eight lanes; all 32
+// As spread, but second halves turned by 16 words, so that neighbours are stored to different
+// banks: these kernels load queries for few keys each.
+__device__ inline int secondHalf(int word) { return 32 + (word ^ 16); }
+__device__ inline int turned(int e) {
+  int word = (e & 56) >> 1;
+  return (e & ~63) + (e & 4 ? secondHalf(word) : word) + (e & 3);
+}
+
+// Dot product of a half-precision key with q (in shared memory, turned) by eight lanes; all 32
 // lanes of the warp must call it. The sum is in all eight.
 __device__ inline float dotOfEight(const __half* key, const float* q, int dim) {
   float dot = 0;
@@ -81,11 +89,11 @@ __device__ inline LogSum blockLogSum(LogSum mine, float2* part) {
   return mine;
 }
 
-// The queries of `count` heads from `head` on into shared memory, spread.
+// The queries of `count` heads from `head` on into shared memory, turned.
 __device__ inline void loadQueries(const Scoring& at, const float* q, int r, int head, int count,
                                    float* qs) {
   for (int i = threadIdx.x; i < count * at.dim; i += blockDim.x) {
-    qs[i / at.dim * at.qDim() + spread(i % at.dim)] = q[((size_t)r * at.heads + head) * at.dim + i];
+    qs[i / at.dim * at.qDim() + turned(i % at.dim)] = q[((size_t)r * at.heads + head) * at.dim + i];
   }
   __syncthreads();  // q is there
 }

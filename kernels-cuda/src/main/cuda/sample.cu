@@ -46,7 +46,8 @@ struct Cut {
 
 // The key at which the running count (or mass), in falling order, first exceeds `target`.
 template <bool BY_MASS, int STRIDE>
-__device__ Cut descend(const Logits<STRIDE>& in, Mass target, Mass* masses, uint32_t* counts, Cut* found) {
+__device__ Cut descend(const Logits<STRIDE>& in, Mass target, Mass* masses, uint32_t* counts,
+                       Cut* found) {
   if (threadIdx.x == 0) *found = {0, 0, 0};
   for (int shift = 24; shift >= 0; shift -= 8) {
     for (int i = threadIdx.x; i < 256; i += blockDim.x) masses[i] = counts[i] = 0;
@@ -89,14 +90,14 @@ __device__ Cut descend(const Logits<STRIDE>& in, Mass target, Mass* masses, uint
 // The id of the nth token (from 0, by rising id) whose key is this. A warp has a stretch of ids;
 // its lanes read neighbours.
 template <int STRIDE>
-__device__ int nthOf(const Logits<STRIDE>& in, uint32_t key, uint32_t nth, uint32_t* perWarp, int* found) {
+__device__ int nthOf(const Logits<STRIDE>& in, uint32_t key, uint32_t nth, uint32_t* perWarp,
+                     int* found) {
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, warps = blockDim.x >> 5;
   int each = (in.count + 32 * warps - 1) / (32 * warps) * 32;
   int from = min(warp * each, in.count), to = min(from + each, in.count);
   uint32_t mine = 0;
   for (int i = from; i < to; i += 32) {
-    mine += __popc(
-        __ballot_sync(FULL_WARP, i + lane < to && in.key(min(i + lane, to - 1)) == key));
+    mine += __popc(__ballot_sync(FULL_WARP, i + lane < to && in.key(min(i + lane, to - 1)) == key));
   }
   if (lane == 0) perWarp[warp] = mine;
   __syncthreads();  // counts are there
