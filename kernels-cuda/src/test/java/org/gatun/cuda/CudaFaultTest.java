@@ -126,9 +126,10 @@ class CudaFaultTest {
   }
 
   /**
-   * One call of the driver after another fails, from opening the device over compiling to steps that
-   * are captured and replayed: each time one line says so, and what was taken is given back (the
-   * virtual GPU reports what is alive when the context ends; pinned memory and graphs are counted).
+   * One call of the driver after another fails, from opening the device over compiling to steps
+   * that are captured and replayed: each time one line says so, and what was taken is given back
+   * (the virtual GPU reports what is alive when the context ends; pinned memory and graphs are
+   * counted).
    */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
@@ -142,7 +143,9 @@ class CudaFaultTest {
       VirtualGpu.fail(nth, failed % 2 == 0 ? 2 : 999);
       String message = twoSteps(profile);
       boolean came = VirtualGpu.fail(0, 0) == 0;
-      assertThat(VirtualGpu.findings()).as("findings after call %d: %s", nth, message).isEqualTo(findings);
+      assertThat(VirtualGpu.findings())
+          .as("findings after call %d: %s", nth, message)
+          .isEqualTo(findings);
       if (!came) {
         assertThat(message).isEmpty();
         break;
