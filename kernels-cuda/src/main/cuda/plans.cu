@@ -22,6 +22,9 @@ ATTEND(2)
 ATTEND(4)
 ATTEND(8)
 
+// Tokens that are named one by one take registers: with three blocks those of 128 would spill.
+constexpr int prefixBlocks(int dim) { return dim == 128 ? 2 : flashBlocks(dim); }
+
 // grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
 #define FLASH(D)                                                                                 \
   KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D))                                        \
@@ -29,7 +32,7 @@ ATTEND(8)
                       int window, float softCap, int minRows, float* out, float* lse) {          \
     flashForward<KV, D>(step, pages, q, kv, heads, scale, window, softCap, minRows, out, lse);   \
   }                                                                                              \
-  KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D)) flash_prefix_##D(                      \
+  KERNEL __launch_bounds__(FLASH_THREADS, prefixBlocks(D)) flash_prefix_##D(                     \
       Step step, PrefixAndPages plan, const float* q, Kv kv, int heads, float scale, int window, \
       float softCap, int minRows, float* out, float* lse) {                                      \
     flashForward<KV, D>(step, plan, q, kv, heads, scale, window, softCap, minRows, out, lse);    \
