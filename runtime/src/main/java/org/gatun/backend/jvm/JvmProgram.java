@@ -111,6 +111,15 @@ final class JvmProgram implements Program {
     if (options.poison()) {
       poison();
     }
+    try {
+      runAll(step);
+    } catch (InternalError e) {
+      throw store.place().lostPage(e);
+    }
+    ran = true;
+  }
+
+  private void runAll(Step step) {
     synchronized (pool) {
       if (options.profile()) {
         runProfiled(step);
@@ -120,7 +129,6 @@ final class JvmProgram implements Program {
         }
       }
     }
-    ran = true;
   }
 
   private void runProfiled(Step step) {

@@ -82,6 +82,7 @@ final class PlainKernel implements BlockKernel {
   }
 
   private static void f32Copy(long w, int n, long out) {
+    Lanes.mayLosePages();
     for (int s = 0; s < STRIP; s += N) {
       long at = w + 4 * s;
       for (int j = 0; j < n; j++) {
@@ -143,6 +144,7 @@ final class PlainKernel implements BlockKernel {
   }
 
   private static void bf16Copy(long w, int n, long out) {
+    Lanes.mayLosePages();
     for (int s = 0; s < STRIP; s += N) {
       long at = w + 2 * s;
       for (int j = 0; j < n; j++) {

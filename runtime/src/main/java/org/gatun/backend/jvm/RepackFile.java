@@ -17,8 +17,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.zip.CRC32C;
+import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
 import org.gatun.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Interleaved weights in a mapped file, {@code CACHE/repack/KEY-LAYOUT.lanes64}: pages that the
@@ -58,8 +60,32 @@ final class RepackFile {
     layout = layout(tensors);
   }
 
-  /** Address of the interleaved weights, from the file, a new file, or memory. */
-  static long locate(
+  /**
+   * Where the interleaved weights are.
+   *
+   * @param address of the first tensor
+   * @param file what is mapped there; null for memory
+   * @param bytes of the file
+   */
+  record Place(long address, @Nullable Path file, long bytes) {
+    /** What to throw for {@code e}, which reading the weights gave. */
+    RuntimeException lostPage(InternalError e) {
+      try {
+        if (file != null && Files.size(file) < bytes) {
+          return new BackendException(
+              "%s: shrank from %d to %d bytes while in use; start again, it will be written anew"
+                  .formatted(file, bytes, Files.size(file)),
+              e);
+        }
+      } catch (IOException unreadable) {
+        e.addSuppressed(unreadable);
+      }
+      throw e;
+    }
+  }
+
+  /** The interleaved weights, from the file, a new file, or memory. */
+  static Place locate(
       String key,
       List<Tensor> tensors,
       long[] offsets,
@@ -82,10 +108,10 @@ final class RepackFile {
     }
     long base = arena.allocate(size + 64, HEADER).address();
     WeightStore.pack(tensors, offsets, base, options, pool);
-    return base;
+    return new Place(base, null, size);
   }
 
-  private long cached(Path dir, String key, Arena arena) throws IOException {
+  private Place cached(Path dir, String key, Arena arena) throws IOException {
     Files.createDirectories(dir);
     Path file =
         dir.resolve(
@@ -93,7 +119,7 @@ final class RepackFile {
                 .formatted(key.replaceAll("[^A-Za-z0-9._-]", "_"), layout, Lanes.ROWS));
     long found = open(file, arena);
     if (found != 0) {
-      return found;
+      return new Place(found, file, HEADER + size);
     }
     synchronized (THREADS) {
       try (FileChannel lock =
@@ -101,7 +127,7 @@ final class RepackFile {
           FileLock held = lock.lock()) {
         found = held.isValid() ? open(file, arena) : 0;
         if (found != 0) {
-          return found;
+          return new Place(found, file, HEADER + size);
         }
         write(file);
       }
@@ -110,7 +136,7 @@ final class RepackFile {
     if (found == 0) {
       throw new IOException(file + " does not check after it was written");
     }
-    return found;
+    return new Place(found, file, HEADER + size);
   }
 
   /** Maps and checks; 0 if there is no such file or it is damaged. */

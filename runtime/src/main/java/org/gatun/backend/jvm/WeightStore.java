@@ -21,7 +21,7 @@ import org.gatun.tensor.WeightSource;
  * a mapped file that later starts find; otherwise in memory. An embedding table that is also the
  * output head exists once.
  */
-record WeightStore(Map<String, PackedWeight> weights, long bytes) {
+record WeightStore(Map<String, PackedWeight> weights, long bytes, RepackFile.Place place) {
   private static final long ALIGN = 4096;
 
   static WeightStore open(
@@ -35,15 +35,16 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes) {
       size += Math.ceilDiv(PackedWeight.bytes(t.dtype(), t.rows(), t.cols()), ALIGN) * ALIGN;
     }
     size += size > 0 ? Ahead.SLACK : 0;
-    long base = RepackFile.locate(source.key(), tensors, offsets, size, options, pool, arena);
+    RepackFile.Place place =
+        RepackFile.locate(source.key(), tensors, offsets, size, options, pool, arena);
     Map<String, PackedWeight> packed = new LinkedHashMap<>();
     for (int i = 0; i < offsets.length; i++) {
       Tensor t = tensors.get(i);
       packed.put(
           t.name(),
-          new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), base + offsets[i]));
+          new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), place.address() + offsets[i]));
     }
-    return new WeightStore(packed, size);
+    return new WeightStore(packed, size, place);
   }
 
   private static List<Tensor> tensors(Graph graph, WeightSource source) {

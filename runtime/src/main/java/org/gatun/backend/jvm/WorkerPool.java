@@ -74,7 +74,11 @@ final class WorkerPool implements AutoCloseable {
     Throwable f = failure;
     if (f != null) {
       failure = null;
-      throw f instanceof RuntimeException r ? r : new IllegalStateException(f);
+      switch (f) {
+        case RuntimeException e -> throw e;
+        case Error e -> throw e;
+        default -> throw new IllegalStateException(f);
+      }
     }
   }
 
