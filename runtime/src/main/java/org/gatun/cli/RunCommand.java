@@ -15,6 +15,7 @@ import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
 import org.gatun.generate.FinishReason;
 import org.gatun.generate.Generation;
+import org.gatun.generate.GenerationException;
 import org.gatun.generate.Request;
 import org.gatun.generate.Session;
 import org.gatun.json.Json;
@@ -148,6 +149,11 @@ final class RunCommand implements Callable<Integer> {
               || interactive
               || system != null
               || (!raw && engine.tokenizer().chatTemplate() != null);
+      if (templated && engine.tokenizer().chatTemplate() == null) {
+        throw new GenerationException(
+            "the model has no chat template, it continues text only: use -p with --raw, or give a"
+                + " model for conversations (-m)");
+      }
       Conversation c = new Conversation(engine, session, request, templated);
       boolean cancelled = text != null && c.turn(text).finish() == FinishReason.CANCELLED;
       if (interactive) {

@@ -152,6 +152,10 @@ class CommandLineTest {
     Outcome context = onTiny("run", "--raw", "-c", "8", "-p", "a b c d e f g h i j k l m n o p");
     assertThat(context.code()).isEqualTo(1);
     assertThat(context.lines()[0]).contains("context 8");
+    Outcome conversation = onTiny("run", "-i");
+    assertThat(conversation.code()).isEqualTo(1);
+    assertThat(conversation.lines()).hasSize(1);
+    assertThat(conversation.lines()[0]).contains("no chat template").contains("--raw");
   }
 
   @Test

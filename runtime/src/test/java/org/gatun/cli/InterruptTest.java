@@ -2,6 +2,7 @@ package org.gatun.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,6 +39,17 @@ class InterruptTest {
     return new GatunProcess(dir, List.of(), args);
   }
 
+  /** The model with a chat template. */
+  private Path conversational() throws IOException {
+    Path model = Files.createDirectory(dir.resolve("model"));
+    for (String file :
+        List.of("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")) {
+      Files.copy(TINY.resolve(file), model.resolve(file));
+    }
+    Files.writeString(model.resolve("chat_template.jinja"), TEMPLATE);
+    return model;
+  }
+
   /** Waits until it asks for the nth time. */
   private static void awaitPrompt(GatunProcess gatun, int nth) throws InterruptedException {
     gatun.await(() -> gatun.err().split("(?m)^> ", -1).length > nth);
@@ -56,13 +68,7 @@ class InterruptTest {
 
   @Test
   void keepsTheConversation() throws Exception {
-    Path model = Files.createDirectory(dir.resolve("model"));
-    for (String file :
-        List.of("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")) {
-      Files.copy(TINY.resolve(file), model.resolve(file));
-    }
-    Files.writeString(model.resolve("chat_template.jinja"), TEMPLATE);
-    try (GatunProcess gatun = run(model, "-i")) {
+    try (GatunProcess gatun = run(conversational(), "-i")) {
       int turns = 0;
       for (String said : List.of("hello", "again")) {
         awaitPrompt(gatun, ++turns);
@@ -81,8 +87,7 @@ class InterruptTest {
 
   @Test
   void endsTheCommandWhereNothingRuns() throws Exception {
-    Path model = TINY.resolve("model.gguf");
-    try (GatunProcess gatun = run(model, "-i")) {
+    try (GatunProcess gatun = run(conversational(), "-i")) {
       awaitPrompt(gatun, 1);
       gatun.interrupt();
       assertThat(gatun.code()).as(gatun.err()).isEqualTo(130);

@@ -14,8 +14,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Mapped files that become shorter while kernels run: a clear error, in interpreted as in compiled
- * code. In a process of its own, for what is tested is that it does not die of a signal.
+ * Mapped files that become shorter while kernels run: a clear error; of the model file always, of
+ * the copy of its weights that the JVM backend keeps, once kernels are compiled. In a process of
+ * its own, for what is tested is that it does not die of a signal.
  */
 class ShrinkingFileTest {
   private static final Path TINY = Path.of("src/test/resources/goldens/tiny");
@@ -26,18 +27,16 @@ class ShrinkingFileTest {
   @CsvSource({
     // Few tokens: kernels are interpreted. Many: they are compiled.
     "model, jvm, gemma3, 10",
-    "model, jvm, gemma3, 3000",
+    "model, jvm, gemma3, 4000",
     "model, reference, gemma3, 300",
-    "repacked weights, jvm, gemma3, 10",
-    "repacked weights, jvm, gemma3, 3000",
-    "repacked weights, jvm, mistral, 30"
+    "repacked weights, jvm, gemma3, 4000"
   })
   void endsWithAClearError(String what, String backend, String family, int after) throws Exception {
     Path model = Files.copy(TINY.resolve(family).resolve("model.gguf"), dir.resolve("m.gguf"));
     try (GatunProcess gatun =
         new GatunProcess(
             dir,
-            List.of(),
+            List.of("-Xbatch"),
             "run",
             "-m",
             model.toString(),
@@ -54,6 +53,7 @@ class ShrinkingFileTest {
             "0")) {
       gatun.await(() -> gatun.out().length() > after);
       Path shrinking = what.equals("model") ? model : repacked();
+      assertThat(shrinking.toFile().setWritable(true)).isTrue();
       try (FileChannel file = FileChannel.open(shrinking, StandardOpenOption.WRITE)) {
         file.truncate(4096);
       }

@@ -88,9 +88,11 @@ final class Lanes {
   private Lanes() {}
 
   /**
-   * For methods that read mapped weights by vectors alone. HotSpot turns a lost page (of a file that
-   * shrank) into an {@link InternalError} only in compiled methods that hold a plain read; in others
-   * the process dies. The compiler drops this read again and keeps the mark.
+   * For methods that read mapped weights by vectors alone. HotSpot turns a lost page (of a file
+   * that shrank) into an {@link InternalError} only in compiled methods that hold a plain read; in
+   * others the process dies. The compiler drops this read again and keeps the mark. Until a kernel
+   * is compiled itself (the first second), the vector library's own methods stand alone and have
+   * none.
    */
   static void mayLosePages() {
     byte unused = ALL.get(I8, ANY);

@@ -161,6 +161,7 @@ final class RepackFile {
       throw new IOException("no room on the disk of " + file.getParent());
     }
     Path part = file.resolveSibling(file.getFileName() + ".part");
+    Files.deleteIfExists(part);
     try (FileChannel c = FileChannel.open(part, CREATE, TRUNCATE_EXISTING, READ, WRITE);
         Arena writing = Arena.ofShared()) {
       MemorySegment m = c.map(FileChannel.MapMode.READ_WRITE, 0, HEADER + size, writing);
@@ -178,6 +179,8 @@ final class RepackFile {
       Files.deleteIfExists(part);
       throw e;
     }
+    // Nobody shortens it by a slip while it is mapped; where that cannot be had, it is no loss.
+    boolean unused = part.toFile().setReadOnly();
     Files.move(part, file, ATOMIC_MOVE);
   }
 

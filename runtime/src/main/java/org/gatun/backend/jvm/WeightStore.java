@@ -42,7 +42,8 @@ record WeightStore(Map<String, PackedWeight> weights, long bytes, RepackFile.Pla
       Tensor t = tensors.get(i);
       packed.put(
           t.name(),
-          new PackedWeight(t.name(), t.dtype(), t.rows(), (int) t.cols(), place.address() + offsets[i]));
+          new PackedWeight(
+              t.name(), t.dtype(), t.rows(), (int) t.cols(), place.address() + offsets[i]));
     }
     return new WeightStore(packed, size, place);
   }

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import org.gatun.model.ModelFormatException;
 import org.gatun.text.StringTable;
 
@@ -187,42 +188,29 @@ final class GgufCursor {
   }
 
   int[] ints(String what, int count) {
-    allocate(4L * count);
-    int[] values = new int[count];
-    MemorySegment.copy(data, INT, take(4L * count, what), values, 0, count);
-    return values;
+    return array(INT, what, count, int[]::new);
   }
 
   float[] floats(String what, int count) {
-    allocate(4L * count);
-    float[] values = new float[count];
-    MemorySegment.copy(
-        data,
-        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN),
-        take(4L * count, what),
-        values,
-        0,
-        count);
-    return values;
+    return array(
+        ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), what, count, float[]::new);
   }
 
   long[] longs(String what, int count) {
-    allocate(8L * count);
-    long[] values = new long[count];
-    MemorySegment.copy(data, LONG, take(8L * count, what), values, 0, count);
-    return values;
+    return array(LONG, what, count, long[]::new);
   }
 
   double[] doubles(String what, int count) {
-    allocate(8L * count);
-    double[] values = new double[count];
-    MemorySegment.copy(
-        data,
-        ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN),
-        take(8L * count, what),
-        values,
-        0,
-        count);
+    return array(
+        ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN), what, count, double[]::new);
+  }
+
+  /** An array of primitives, laid out in the file as {@code layout} says. */
+  private <A> A array(ValueLayout layout, String what, int count, IntFunction<A> create) {
+    long bytes = layout.byteSize() * count;
+    allocate(bytes);
+    A values = create.apply(count);
+    MemorySegment.copy(data, layout, take(bytes, what), values, 0, count);
     return values;
   }
 }

@@ -60,7 +60,7 @@ public final class GgufFile implements WeightSource, AutoCloseable {
   }
 
   private static int readVersion(GgufCursor in) {
-    if (in.remaining() < 8 || in.i32("the magic number") != MAGIC) {
+    if (in.remaining() < 4 || in.i32("the magic number") != MAGIC) {
       throw in.error("not a GGUF file (it does not begin with \"GGUF\")");
     }
     int version = in.i32("the version");

@@ -206,11 +206,16 @@ class JvmProgramTest {
     assertThat(Files.getLastModifiedTime(file)).isEqualTo(written);
     byte[] bad = good.clone();
     bad[5000] ^= 1;
-    Files.write(file, bad);
+    overwrite(file, bad);
     assertThat(once(g, weights, x, dir)).containsExactly(first);
     assertThat(Files.readAllBytes(file)).isEqualTo(good);
-    Files.write(file, java.util.Arrays.copyOf(good, good.length - 1));
+    overwrite(file, java.util.Arrays.copyOf(good, good.length - 1));
     assertThat(once(g, weights, x, dir)).containsExactly(first);
+  }
+
+  private static void overwrite(Path file, byte[] bytes) throws IOException {
+    assertThat(file.toFile().setWritable(true)).isTrue();
+    Files.write(file, bytes);
   }
 
   private static int[] once(Graph g, RandomTensors weights, float[] x, Path dir) {
