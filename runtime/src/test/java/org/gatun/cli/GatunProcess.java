@@ -30,6 +30,8 @@ final class GatunProcess implements AutoCloseable {
     out = Files.createTempFile(dir, "out", "");
     err = Files.createTempFile(dir, "err", "");
     List<String> command = new ArrayList<>();
+    // What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+    command.addAll(List.of("env", "--default-signal=INT"));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(

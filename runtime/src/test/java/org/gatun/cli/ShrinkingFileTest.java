@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,6 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * the copy of its weights that the JVM backend keeps, once kernels are compiled. In a process of
  * its own, for what is tested is that it does not die of a signal.
  */
+@EnabledOnOs(OS.LINUX)
 class ShrinkingFileTest {
   private static final Path TINY = Path.of("src/test/resources/goldens/tiny");
 
