@@ -35,7 +35,6 @@ final class Fields {
 
   /** Half-precision floats; exact for every finite value, subnormals included. */
   static void f16(long from, int lane, int vectors, long to) {
-    Lanes.mayLosePages();
     for (int c = 0; c < vectors; c++) {
       IntVector h =
           ((IntVector)
@@ -54,7 +53,6 @@ final class Fields {
 
   /** Signed bytes. */
   static void signed(long from, int lane, int vectors, long to) {
-    Lanes.mayLosePages();
     for (int c = 0; c < vectors; c++) {
       IntVector q =
           ((IntVector)
@@ -67,7 +65,6 @@ final class Fields {
 
   /** {@code byte >>> shift & mask}. */
   static void bits(long from, int lane, int vectors, int shift, int mask, long to) {
-    Lanes.mayLosePages();
     for (int c = 0; c < vectors; c++) {
       IntVector q =
           ((IntVector)
@@ -81,7 +78,6 @@ final class Fields {
   /** {@code (low >>> shift & 15) + (high >>> hShift & 3) · 16 − minus}, a byte of each. */
   static void six(
       long low, int shift, long high, int hShift, int minus, int lane, int vectors, long to) {
-    Lanes.mayLosePages();
     for (int c = 0; c < vectors; c++) {
       long at = lane + N * c;
       IntVector l =

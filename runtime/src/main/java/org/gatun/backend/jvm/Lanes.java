@@ -2,7 +2,6 @@ package org.gatun.backend.jvm;
 
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.ByteVector;
@@ -83,20 +82,7 @@ final class Lanes {
   private static final VectorShuffle<Float> DOWN_2 = VectorShuffle.iota(F, 2, 1, true);
   private static final VectorShuffle<Float> DOWN_1 = VectorShuffle.iota(F, 1, 1, true);
 
-  private static final long ANY = Arena.global().allocate(8, 8).address();
-
   private Lanes() {}
-
-  /**
-   * For methods that read mapped weights by vectors alone. HotSpot turns a lost page (of a file
-   * that shrank) into an {@link InternalError} only in compiled methods that hold a plain read; in
-   * others the process dies. The compiler drops this read again and keeps the mark. Until a kernel
-   * is compiled itself (the first second), the vector library's own methods stand alone and have
-   * none.
-   */
-  static void mayLosePages() {
-    byte unused = ALL.get(I8, ANY);
-  }
 
   private static int bits() {
     int widest = Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize());

@@ -82,7 +82,6 @@ final class PlainKernel implements BlockKernel {
   }
 
   private static void f32Copy(long w, int n, long out) {
-    Lanes.mayLosePages();
     for (int s = 0; s < STRIP; s += N) {
       long at = w + 4 * s;
       for (int j = 0; j < n; j++) {
@@ -144,7 +143,6 @@ final class PlainKernel implements BlockKernel {
   }
 
   private static void bf16Copy(long w, int n, long out) {
-    Lanes.mayLosePages();
     for (int s = 0; s < STRIP; s += N) {
       long at = w + 2 * s;
       for (int j = 0; j < n; j++) {

@@ -306,7 +306,6 @@ final class Runs {
   }
 
   private static void planeCopy(long q, int runs, int n, int bits, long sm, long out) {
-    Lanes.mayLosePages();
     IntVector mask = IntVector.broadcast(I, (1 << bits) - 1 << MANTISSA - bits);
     IntVector one = IntVector.broadcast(I, bits == 8 ? SIGNED_ONE : 0x3F800000);
     int per = 16 / bits;
@@ -648,7 +647,6 @@ final class Runs {
 
   private static void planesCopy(
       long q, int runs, int n, int bits, long h, int high, long sm, long out) {
-    Lanes.mayLosePages();
     IntVector mask = IntVector.broadcast(I, (1 << bits) - 1 << MANTISSA - high - bits);
     IntVector top = IntVector.broadcast(I, (1 << high) - 1 << MANTISSA - high);
     int per = 16 / bits;
@@ -762,7 +760,6 @@ final class Runs {
   }
 
   private static void levelsCopy(long q, int n, long sm, long out) {
-    Lanes.mayLosePages();
     for (int s = 0; s < STRIP; s += N) {
       long at = q + 4 * s;
       long to = out + 4 * s;
