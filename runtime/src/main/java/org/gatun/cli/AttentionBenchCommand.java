@@ -74,7 +74,11 @@ final class AttentionBenchCommand implements Callable<Integer> {
       for (int n : keys) {
         for (String w : work) {
           AttentionRig.Work what = work(w);
-          print(n, what, new AttentionRig(b, kv, n, System.err::println).run(what, plans));
+          print(
+              n,
+              what,
+              new AttentionRig(b, kv, n, System.err::println)
+                  .run(what, p -> p.equals("dense") || p.startsWith(plans)));
         }
       }
     }

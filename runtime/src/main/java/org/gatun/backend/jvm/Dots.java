@@ -22,6 +22,7 @@ import jdk.incubator.vector.VectorShuffle;
  *
  * <pre>
  *   register tile: 4 rows of A × 2 rows of B, lanes along k      → halved once, partial sums [4][8][N]
+ *                  (half-precision B, 512 bits: × 4 rows, halved twice, [4][4][N])
  *   then N rows of B are summed at once by more halving:         s0 … sN−1 in one vector
  * </pre>
  *
@@ -38,6 +39,9 @@ final class Dots {
   private static final int W = 4 * N;
 
   private static final int HALF = N / 2;
+
+  /** Whether there are registers for the sums of 4 × 4 rows. */
+  private static final boolean QUADS = N == 16;
 
   /** Scratch for partial sums. */
   static final long PARTIAL_BYTES = 4L * PAIRS * W;
@@ -79,7 +83,7 @@ final class Dots {
           tile(a + r * as, as, x, x + HALF * bs, k, partial + (long) place(i) * W);
         }
         for (int i = r; i < Math.min(m, r + 4); i++) {
-          reduce(partial + (i - r) * (long) PAIRS * W, c + i * cs + 4L * j);
+          reduce(partial + (i - r) * (long) PAIRS * W, false, c + i * cs + 4L * j);
         }
       }
     }
@@ -94,17 +98,112 @@ final class Dots {
       long a, long as, int m, long table, int n, int k, long c, long cs, long partial) {
     for (int j = 0; j < n; j += KEYS) {
       int keys = Math.min(KEYS, n - j);
+      long at = table + 8L * j;
       for (int r = 0; r < m; r += 4) {
-        for (int i = 0; i < keys; i += i % N + 1 == HALF ? HALF + 1 : 1) {
-          long x = Lanes.address(table + 8L * (j + i));
-          long y = Lanes.address(table + 8L * (j + i + HALF));
-          halfTile(a + r * as, as, x, y, k, partial + (long) place(i) * W);
+        if (QUADS) {
+          for (int i = 0; i < Math.min(keys, 4); i++) {
+            halfQuad(a + r * as, as, at + 8L * i, k, partial + (long) i * W);
+          }
+        } else {
+          for (int i = 0; i < keys; i += i % N + 1 == HALF ? HALF + 1 : 1) {
+            long x = Lanes.address(at + 8L * i);
+            long y = Lanes.address(at + 8L * (i + HALF));
+            halfTile(a + r * as, as, x, y, k, partial + (long) place(i) * W);
+          }
         }
         for (int i = r; i < Math.min(m, r + 4); i++) {
-          reduce(partial + (i - r) * (long) PAIRS * W, c + i * cs + 4L * j);
+          reduce(partial + (i - r) * (long) PAIRS * W, QUADS, c + i * cs + 4L * j);
         }
       }
     }
+  }
+
+  /** Four rows of A with the keys at {@code table[0], [4], [8], [12]}, halved twice. */
+  private static void halfQuad(long a, long as, long table, int k, long out) {
+    long w = Lanes.address(table);
+    long x = Lanes.address(table + 64);
+    long y = Lanes.address(table + 32);
+    long z = Lanes.address(table + 96);
+    FloatVector zero = FloatVector.zero(F);
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c02 = zero;
+    FloatVector c03 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c12 = zero;
+    FloatVector c13 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c22 = zero;
+    FloatVector c23 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    FloatVector c32 = zero;
+    FloatVector c33 = zero;
+    for (int i = 0; i < k; i += N) {
+      IntVector h0 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, w, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b0 = h0.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      IntVector h1 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, x, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b1 = h1.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      IntVector h2 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, y, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b2 = h2.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      IntVector h3 =
+          (IntVector)
+              ShortVector.fromMemorySegment(S, ALL, z, LITTLE_ENDIAN).convertShape(S2I, I, 0);
+      FloatVector b3 = h3.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
+      FloatVector a0 = FloatVector.fromMemorySegment(F, ALL, a, LITTLE_ENDIAN);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      c02 = a0.fma(b2, c02);
+      c03 = a0.fma(b3, c03);
+      FloatVector a1 = FloatVector.fromMemorySegment(F, ALL, a + as, LITTLE_ENDIAN);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      c12 = a1.fma(b2, c12);
+      c13 = a1.fma(b3, c13);
+      FloatVector a2 = FloatVector.fromMemorySegment(F, ALL, a + 2 * as, LITTLE_ENDIAN);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      c22 = a2.fma(b2, c22);
+      c23 = a2.fma(b3, c23);
+      FloatVector a3 = FloatVector.fromMemorySegment(F, ALL, a + 3 * as, LITTLE_ENDIAN);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      c32 = a3.fma(b2, c32);
+      c33 = a3.fma(b3, c33);
+      a += W;
+      w += W / 2;
+      x += W / 2;
+      y += W / 2;
+      z += W / 2;
+    }
+    FloatVector d00 = c00.blend(c01, HIGH).add(c01.blend(c00, HIGH).rearrange(SWAP));
+    FloatVector d01 = c02.blend(c03, HIGH).add(c03.blend(c02, HIGH).rearrange(SWAP));
+    d00.blend(d01, HIGH_4)
+        .add(d01.blend(d00, HIGH_4).rearrange(SWAP_4))
+        .intoMemorySegment(ALL, out, LITTLE_ENDIAN);
+    FloatVector d10 = c10.blend(c11, HIGH).add(c11.blend(c10, HIGH).rearrange(SWAP));
+    FloatVector d11 = c12.blend(c13, HIGH).add(c13.blend(c12, HIGH).rearrange(SWAP));
+    d10.blend(d11, HIGH_4)
+        .add(d11.blend(d10, HIGH_4).rearrange(SWAP_4))
+        .intoMemorySegment(ALL, out + PAIRS * W, LITTLE_ENDIAN);
+    FloatVector d20 = c20.blend(c21, HIGH).add(c21.blend(c20, HIGH).rearrange(SWAP));
+    FloatVector d21 = c22.blend(c23, HIGH).add(c23.blend(c22, HIGH).rearrange(SWAP));
+    d20.blend(d21, HIGH_4)
+        .add(d21.blend(d20, HIGH_4).rearrange(SWAP_4))
+        .intoMemorySegment(ALL, out + 2 * PAIRS * W, LITTLE_ENDIAN);
+    FloatVector d30 = c30.blend(c31, HIGH).add(c31.blend(c30, HIGH).rearrange(SWAP));
+    FloatVector d31 = c32.blend(c33, HIGH).add(c33.blend(c32, HIGH).rearrange(SWAP));
+    d30.blend(d31, HIGH_4)
+        .add(d31.blend(d30, HIGH_4).rearrange(SWAP_4))
+        .intoMemorySegment(ALL, out + 3 * PAIRS * W, LITTLE_ENDIAN);
   }
 
   private static void halfTile(long a, long as, long x, long y, int k, long out) {
@@ -205,12 +304,13 @@ final class Dots {
   }
 
   /**
-   * The sums of 16 rows in 8 vectors, which are overwritten. Each halving adds every row's other
-   * half; the sums of one go to the low lanes, those of its partner to the high ones.
+   * The sums of 16 rows in 8 vectors, or in 4 that were halved twice, which are overwritten. Each
+   * halving adds every row's other half; the sums of one go to the low lanes, those of its partner
+   * to the high ones.
    */
-  private static void reduce(long v, long out) {
+  private static void reduce(long v, boolean quads, long out) {
     for (long g = v; g < v + PAIRS * W; g += (long) HALF * W) {
-      if (N == 16) {
+      if (N == 16 && !quads) {
         for (int i = 0; i < 4; i++) {
           long at = g + (long) i * W;
           FloatVector a = FloatVector.fromMemorySegment(F, ALL, at, LITTLE_ENDIAN);

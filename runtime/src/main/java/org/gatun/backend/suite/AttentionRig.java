@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.ClusterScores;
 import org.gatun.attention.KvCodec;
@@ -71,13 +72,23 @@ public final class AttentionRig {
   private final int layers;
   private final Consumer<String> log;
 
-  /** A rig over this many keys. */
+  /** A rig over this many keys, and as many layers as exceed the caches. */
   public AttentionRig(Backend backend, KvCodec codec, int keys, Consumer<String> log) {
+    this(backend, codec, keys, Math.max(1, TOTAL / keys), log);
+  }
+
+  /** A rig over this many keys and layers. */
+  public AttentionRig(Backend backend, KvCodec codec, int keys, int layers, Consumer<String> log) {
     this.backend = backend;
     this.codec = codec;
     this.keys = keys;
+    this.layers = layers;
     this.log = log;
-    layers = Math.max(1, TOTAL / keys);
+  }
+
+  /** The plans, dense first. */
+  public static List<String> plans() {
+    return PLANS.stream().map(Plan::name).toList();
   }
 
   private static final List<Plan> PLANS =
@@ -90,13 +101,12 @@ public final class AttentionRig {
           new Plan("block top-k 64", new AttentionPlan.BlockTopK(64, 1, 8), 0));
 
   /**
-   * Measures plans, interleaved; dense is the first line.
+   * Measures plans, interleaved, in the order of {@link #plans}. A single round is not warmed up.
    *
-   * @param only plans beside dense: those whose name begins so
+   * @param which plans, by name
    */
-  public List<Line> run(Work work, String only) {
-    List<Plan> plans =
-        PLANS.stream().filter(p -> p == PLANS.getFirst() || p.name.startsWith(only)).toList();
+  public List<Line> run(Work work, Predicate<String> which) {
+    List<Plan> plans = PLANS.stream().filter(p -> which.test(p.name)).toList();
     float[] queries = uniform(work.sequences * work.rows * HEADS * DIM, 7);
     int clusters = keys / 20;
     PrefixData prefix = prefix(clusters);
@@ -112,7 +122,7 @@ public final class AttentionRig {
       for (Plan p : plans) {
         Runner r = new Runner(p, work, sharing(runners, p), prefix, queries);
         runners.add(r);
-        for (int i = 0; i < (work.rows > 1 ? 1 : 6); i++) {
+        for (int i = 0; i < (work.rounds == 1 ? 0 : work.rows > 1 ? 1 : 6); i++) {
           r.time();
         }
         log.accept("  ready: " + p.name);
@@ -231,8 +241,9 @@ public final class AttentionRig {
       int rows = work.sequences * work.rows;
       int slots = room.count() > 0 ? rows : work.sequences * (keys + work.rows);
       StepLimits limits = new StepLimits(rows, work.sequences, 1, slots + 64 * work.sequences);
+      // Two sparsities of a plan share the program.
       int pages =
-          room.count() > 0 ? limits.pages() : keys / 64 + work.sequences * (work.rows / 64 + 2);
+          room.count() > 0 ? 2 * limits.pages() : keys / 64 + work.sequences * (work.rows / 64 + 2);
       CompileOptions o =
           new CompileOptions(limits, pages, codec, null, false, false, Progress.NONE, room, null);
       return backend.compile(graph, new RandomTensors(1), o);
@@ -299,8 +310,8 @@ public final class AttentionRig {
 
     private double[][] queries(float[] all, int sequence, int head) {
       int group = HEADS / KV_HEADS;
-      // A long prompt's mean is sampled: every 16th row tells the same.
-      int stride = work.rows > 64 ? 16 : 1;
+      // Means over many rows lie close together: a sample of rows would keep another share.
+      int stride = work.rows > 64 && keys > 32768 ? 16 : 1;
       double[][] q = new double[work.rows / stride * group][DIM];
       for (int i = 0; i < q.length; i++) {
         int row = sequence * work.rows + i / group * stride;
