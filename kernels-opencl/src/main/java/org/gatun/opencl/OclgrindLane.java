@@ -19,6 +19,7 @@ final class OclgrindLane {
           "rope/(half/d=64/r=64|interleaved/d=64/r=32)/h=\\d/near",
           "embed/[A-Z0-9_]+/first=4",
           "sample/v=2/.*",
+          "candidates/n=33/k=31/.*",
           "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/(1x\\d+x48|3x\\d+x5)",
           "matmul/Q8_0/17x\\d+x48",
           "gated_matmul/Q8_0/GELU_TANH/1x.*",
@@ -27,6 +28,8 @@ final class OclgrindLane {
   private static final List<String> FULL =
       List.of(
           "(add|gather_rows|rms_norm|add_rms_norm|gated_act|embed|sample)/.*",
+          "candidates/n=(33|1000)/.*",
+          "sample_pairs/v=1000/.*",
           "rope/.*/near",
           "matmul/[A-Z0-9_]+/[13]x.*",
           "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x48",
