@@ -20,7 +20,10 @@ final class GateCases {
               "matmul/[A-Z0-9_]+/(1|17)x\\d+x48",
               "gated_matmul/[A-Z0-9_]+/GELU_TANH/.*",
               "attention/.*",
-              "sample/v=1000/.*")
+              "sample/v=1000/.*",
+              "candidates/n=1000/k=128/steps=0",
+              "candidates/n=33/k=31/steps=0",
+              "sample_pairs/v=1000/Sampling.temperature=0.[07].*")
           .stream()
           .map(Pattern::compile)
           .toList();
