@@ -51,6 +51,10 @@ final class Binder {
   private final Map<String, Long> vectors = new HashMap<>();
   private final Map<RopeTable.Key, RopeTable> tables = new HashMap<>();
   private final AttentionExec.SplitStates splitStates = new AttentionExec.SplitStates();
+
+  /** Nodes from which a graph is taken for a model that a user waits for. */
+  private static final int WHOLE_MODEL = 100;
+
   private final Scratch scratch;
   private final MemorySegment activations;
 
@@ -70,6 +74,7 @@ final class Binder {
     this.packed = packed;
     this.arena = arena;
     scratch = new Scratch(pool.workers());
+    scratch.setFresh(graph.nodes().size() >= WHOLE_MODEL);
     MemoryPlan plan = MemoryPlan.of(graph, options.limits(), 64);
     int widest = plan.offsets().keySet().stream().mapToInt(Value::cols).max().orElse(0);
     // Register tiles read whole tiles of rows, past the last one.
@@ -80,6 +85,11 @@ final class Binder {
   /** The arena of activations. */
   MemorySegment activations() {
     return activations;
+  }
+
+  /** The first step is over. */
+  void ran() {
+    scratch.setFresh(false);
   }
 
   long scratchBytes() {

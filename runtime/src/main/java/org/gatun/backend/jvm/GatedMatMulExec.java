@@ -50,9 +50,9 @@ final class GatedMatMulExec implements Exec {
   @Override
   public void run(Step step) {
     n = Math.toIntExact(rows.at(step.rows(), step.logitRows()));
-    if (n == 1) {
+    if (n > 0 && n <= Product.oneByOne(scratch)) {
       pool.run(vectorTask, Math.ceilDiv(gate.groups(), perTask));
-    } else if (n > 1) {
+    } else if (n > 0) {
       int panels = Product.panels(gate);
       rowsPerUnit = Product.rowsPerUnit(n, panels, pool.workers());
       pool.run(matrixTask, panels * Math.ceilDiv(n, rowsPerUnit));
@@ -65,10 +65,13 @@ final class GatedMatMulExec implements Exec {
     long u = Product.tile(s, maxRows, 1);
     int end = Math.min(gate.groups(), (task + 1) * perTask);
     for (int i = task * perTask; i < end; i++) {
-      Product.vector(gate, i, x, g, s);
-      Product.vector(up, i, x, u, s);
-      VMath.gate(activation, g, u, g, Lanes.ROWS);
-      Product.write(g, 0, 1, out, (int) gate.rows(), Lanes.ROWS * i, Lanes.ROWS, 0);
+      for (int r = 0; r < n; r++) {
+        Product.vector(gate, i, x + 4L * gate.cols() * r, g, s);
+        Product.vector(up, i, x + 4L * up.cols() * r, u, s);
+        VMath.gate(activation, g, u, g, Lanes.ROWS);
+        long to = out + 4L * gate.rows() * r;
+        Product.write(g, 0, 1, to, (int) gate.rows(), Lanes.ROWS * i, Lanes.ROWS, 0);
+      }
     }
   }
 

@@ -117,6 +117,7 @@ final class JvmProgram implements Program {
       throw store.place().lostPage(e);
     }
     ran = true;
+    binder.ran();
   }
 
   private void runAll(Step step) {

@@ -62,9 +62,9 @@ final class MatMulExec implements Exec {
   @Override
   public void run(Step step) {
     n = Math.toIntExact(rows.at(step.rows(), step.logitRows()));
-    if (n == 1) {
+    if (n > 0 && n <= Product.oneByOne(scratch)) {
       pool.run(vectorTask, Math.ceilDiv(units, perTask));
-    } else if (n > 1) {
+    } else if (n > 0) {
       rowsPerUnit = Product.rowsPerUnit(n, panels, pool.workers());
       pool.run(matrixTask, panels * Math.ceilDiv(n, rowsPerUnit));
     }
@@ -81,9 +81,12 @@ final class MatMulExec implements Exec {
         first += weights[part++].groups();
       }
       PackedWeight w = weights[part];
-      Product.vector(w, i - first, x, y, s);
-      Product.write(
-          y, 0, 1, out[part], (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
+      for (int r = 0; r < n; r++) {
+        Product.vector(w, i - first, x + 4L * w.cols() * r, y, s);
+        long to = out[part] + 4L * w.rows() * r;
+        Product.write(
+            y, 0, 1, to, (int) w.rows(), Lanes.ROWS * (i - first), Lanes.ROWS, bias[part]);
+      }
     }
   }
 

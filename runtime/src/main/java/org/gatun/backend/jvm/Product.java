@@ -43,6 +43,15 @@ final class Product {
     return scratch + TILE_AT + i * tileBytes(rows);
   }
 
+  /**
+   * The most rows of a step that are multiplied one by one. In a program's first step a short
+   * prompt is, so that it waits for one set of kernels to be compiled, which decoding needs as
+   * well; the bits are the same.
+   */
+  static int oneByOne(Scratch scratch) {
+    return scratch.fresh() ? 8 : 1;
+  }
+
   /** Panels of a weight. */
   static int panels(PackedWeight w) {
     return Math.toIntExact(Math.ceilDiv(w.rows(), (long) WIDTH));

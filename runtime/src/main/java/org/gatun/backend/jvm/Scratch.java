@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 final class Scratch {
   private final long[] base;
   private long bytes = BlockKernel.SCRATCH;
+  private boolean fresh;
 
   Scratch(int workers) {
     base = new long[workers];
@@ -23,6 +24,15 @@ final class Scratch {
     for (int i = 0; i < base.length; i++) {
       base[i] = arena.allocate(Math.ceilDiv(bytes, 4096) * 4096, 4096).address();
     }
+  }
+
+  /** Says whether kernels are likely not yet compiled. */
+  void setFresh(boolean value) {
+    fresh = value;
+  }
+
+  boolean fresh() {
+    return fresh;
   }
 
   long of(int worker) {
