@@ -26,6 +26,7 @@ import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Request;
 import org.gatun.generate.Session;
+import org.gatun.graph.Sampling;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
 import org.gatun.parallel.GroupSpec;
@@ -156,12 +157,13 @@ class NcclDoubleTest {
     assertThat(calls.getFirst()).isEqualTo("init of 2");
     assertThat(calls.subList(calls.size() - 2, calls.size()))
         .containsExactly("finalize", "destroy");
-    // A step: one sum behind the embedding, two per layer, then the gather of half of 384 logits.
+    // A step: one sum behind the embedding, two per layer, then the gather of each rank's
+    // candidates, (value, id) pairs out of its 192 logits.
     List<String> decode = new ArrayList<>();
     for (int i = 0; i < 1 + 2 * LAYERS; i++) {
       decode.add("all_reduce 64 type 7 op 0");
     }
-    decode.add("all_gather 192 type 7");
+    decode.add("all_gather " + 2 * Sampling.CANDIDATES + " type 7");
     int end = calls.size() - 2;
     assertThat(calls.subList(end - decode.size(), end)).isEqualTo(decode);
     assertThat(end - 1).isEqualTo(TOKENS * decode.size());
