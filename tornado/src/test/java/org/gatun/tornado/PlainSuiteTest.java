@@ -12,6 +12,7 @@ import org.gatun.backend.suite.OpSuite;
 import org.gatun.graph.Node;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.Candidates;
 import org.gatun.graph.op.GatherColumns;
 import org.gatun.graph.spec.CaseRequest;
 import org.gatun.graph.spec.OpCase;
@@ -24,11 +25,14 @@ import org.junit.jupiter.api.TestFactory;
 
 /** The op suite on the kernels as plain Java, with one lane as CPUs have and with 32. */
 class PlainSuiteTest {
-  /** Formats without a codec, int8 KV and sparse plans are refused by name; all else must pass. */
+  /**
+   * Formats without a codec, int8 KV, sparse plans and candidates of ranks are refused by name; all
+   * else must pass.
+   */
   private static boolean lacking(OpCase c) {
     boolean lacks = c.kvCodec() == KvCodec.INT8 && !c.graph().kv().isEmpty();
     for (Node n : c.graph().nodes()) {
-      lacks |= n.op() instanceof GatherColumns;
+      lacks |= n.op() instanceof GatherColumns || n.op() instanceof Candidates;
       lacks |= n.op() instanceof Attention a && !(a.plan() instanceof AttentionPlan.Dense);
       for (Value v : n.in()) {
         lacks |= v.isWeight() && v.dtype() != DType.F32 && Packing.of(v.dtype()) == null;
