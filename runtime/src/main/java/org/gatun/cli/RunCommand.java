@@ -127,9 +127,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (raw && (chat || interactive || system != null)) {
-      throw new UsageException(
-          "--raw continues plain text; it does not go with --chat, -i or -sys");
+    if (raw && (chat || system != null)) {
+      throw new UsageException("--raw continues plain text; it does not go with --chat or -sys");
     }
     String text = promptText();
     if (text == null && !interactive) {
@@ -144,12 +143,12 @@ final class RunCommand implements Callable<Integer> {
         System.err.printf(
             "gatun: %s, loaded in %.2f s%n", engine.device(), (System.nanoTime() - start) / 1e9);
       }
-      boolean templated =
-          chat
-              || interactive
-              || system != null
-              || (!raw && engine.tokenizer().chatTemplate() != null);
-      if (templated && engine.tokenizer().chatTemplate() == null) {
+      boolean template = engine.tokenizer().chatTemplate() != null;
+      boolean templated = chat || system != null || (!raw && template);
+      if (interactive && !templated) {
+        System.err.println("gatun: no chat template: every line continues the text so far");
+      }
+      if (templated && !template) {
         throw new GenerationException(
             "the model has no chat template, it continues text only: use -p with --raw, or give a"
                 + " model for conversations (-m)");
@@ -183,13 +182,14 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** One conversation; a raw one is a single turn. */
+  /** One conversation. A raw one is one text, to which every line and every answer is added. */
   private final class Conversation {
     private final Engine engine;
     private final Session session;
     private final Request request;
     private final boolean templated;
     private final List<Map<String, Object>> messages = new ArrayList<>();
+    private final StringBuilder rawText = new StringBuilder();
 
     Conversation(Engine engine, Session session, Request request, boolean templated) {
       this.engine = engine;
@@ -210,7 +210,9 @@ final class RunCommand implements Callable<Integer> {
           g = session.chat(messages, request, this::print, cancel);
           messages.add(message("assistant", g.text()));
         } else {
-          g = session.generate(session.encode(text), request, this::print, cancel);
+          rawText.append(rawText.isEmpty() ? "" : "\n").append(text);
+          g = session.generate(session.encode(rawText.toString()), request, this::print, cancel);
+          rawText.append(g.text());
         }
       } finally {
         Interrupts.release();

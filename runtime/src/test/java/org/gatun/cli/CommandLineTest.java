@@ -152,10 +152,37 @@ class CommandLineTest {
     Outcome context = onTiny("run", "--raw", "-c", "8", "-p", "a b c d e f g h i j k l m n o p");
     assertThat(context.code()).isEqualTo(1);
     assertThat(context.lines()[0]).contains("context 8");
-    Outcome conversation = onTiny("run", "-i");
+    Outcome conversation = onTiny("run", "--chat", "-p", "x");
     assertThat(conversation.code()).isEqualTo(1);
     assertThat(conversation.lines()).hasSize(1);
     assertThat(conversation.lines()[0]).contains("no chat template").contains("--raw");
+  }
+
+  /** The second line continues the first and its answer, which one request shows as well. */
+  @Test
+  void withoutATemplateLinesContinueTheText() throws IOException {
+    Outcome both =
+        withInput("hello\nwell\n", () -> onTiny("run", "-i", "-n", "4", "--temp", "0", "--json"));
+    assertThat(both.code()).as(both.err()).isZero();
+    assertThat(both.err()).contains("no chat template");
+    String[] answers = both.out().strip().split("\n");
+    assertThat(answers).hasSize(2);
+    String first = Json.readObject(answers[0]).string("text");
+    Outcome one =
+        onTiny(
+            "run", "--raw", "-p", "hello" + first + "\nwell", "-n", "4", "--temp", "0", "--json");
+    assertThat(Json.readObject(answers[1]).string("text"))
+        .isEqualTo(Json.readObject(one.out()).string("text"));
+  }
+
+  private static Outcome withInput(String text, java.util.function.Supplier<Outcome> run) {
+    java.io.InputStream in = System.in;
+    System.setIn(new java.io.ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)));
+    try {
+      return run.get();
+    } finally {
+      System.setIn(in);
+    }
   }
 
   @Test
