@@ -16,10 +16,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Mapped files that become shorter while kernels run: a clear error; of the model file always, of
- * the copy of its weights that the JVM backend keeps while compiled kernels decode: HotSpot looks
- * for a plain read in a compiled method, and those that decode have one. In a process of its own,
- * for what is tested is that it does not die of a signal.
+ * Mapped files that become shorter while kernels run: a clear error, of the model file and of the
+ * copy of its weights that the JVM backend keeps. In a process of its own, for what is tested is
+ * that it does not die of a signal.
  */
 @EnabledOnOs(OS.LINUX)
 class ShrinkingFileTest {
@@ -33,6 +32,7 @@ class ShrinkingFileTest {
     "model, jvm, gemma3, 10",
     "model, jvm, gemma3, 4000",
     "model, reference, gemma3, 300",
+    "repacked weights, jvm, gemma3, 10",
     "repacked weights, jvm, gemma3, 4000"
   })
   void endsWithAClearError(String what, String backend, String family, int after) throws Exception {

@@ -70,6 +70,7 @@ final class Product {
       int depth = Math.min(DEPTH, w.cols() - k);
       long sums = k == 0 ? y : more;
       Runs.clear(sums);
+      Ahead.probe(w.block(g, k / size) + w.layout().bytes(), scratch);
       w.kernel().dot(w.block(g, k / size), depth / size, x + 4L * k, sums, scratch);
       if (k > 0) {
         Runs.add(more, y);
@@ -87,6 +88,7 @@ final class Product {
     long b2 = PANEL == 2 ? STRIP_PANEL : 4L * Lanes.N;
     for (int k = 0; k < w.cols(); k += DEPTH) {
       int depth = Math.min(DEPTH, w.cols() - k);
+      Ahead.probe(w.block(group, (k + depth) / size), scratch);
       for (int i = 0; i < PANEL; i++) {
         w.kernel()
             .unpack(

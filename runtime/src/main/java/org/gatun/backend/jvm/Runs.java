@@ -107,6 +107,7 @@ final class Runs {
         planeDot(q, runs, n, bits, sm, x, out);
       }
     } else {
+      Ahead.probe(q + ROWS * runs * n * bits / 8, sm + SINK);
       planeCopy(q + 4 * lane, runs, n, bits, sm, out);
     }
   }
@@ -363,6 +364,7 @@ final class Runs {
         planesDot(q, runs, n, bits, h, high, sm, x, out);
       }
     } else {
+      Ahead.probe(h + ROWS * runs * n * high / 8, sm + SINK);
       planesCopy(q + 4 * lane, runs, n, bits, h + 4 * lane, high, sm, out);
     }
   }
@@ -698,6 +700,7 @@ final class Runs {
       Ahead.touch(q, ROWS * n / 2, sm + SINK);
       levelsDot(q, n, sm, x, out);
     } else {
+      Ahead.probe(q + ROWS * n / 2, sm + SINK);
       levelsCopy(q + 4 * lane, n, sm, out);
     }
   }
