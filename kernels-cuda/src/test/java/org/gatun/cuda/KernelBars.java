@@ -61,7 +61,15 @@ final class KernelBars {
       double blocks,
       double compulsory,
       double macs,
-      Map<String, String> misses) {}
+      Map<String, String> misses) {
+    /**
+     * Whether it waits for other ranks by reading their flags. How often depends on how long they
+     * take, and with it the share of bytes that it uses: no bar for that.
+     */
+    boolean polls() {
+      return kernel.startsWith("all_reduce") || kernel.startsWith("all_gather");
+    }
+  }
 
   /** What is counted. */
   interface Work {
