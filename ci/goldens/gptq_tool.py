@@ -40,6 +40,7 @@ def main():
         examples.append({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
     model.quantize(examples, use_triton=False, cache_examples_on_gpu=False)
     model.model.half()  # as checkpoints are published
+    model.config._name_or_path = source.name  # not where the folder lay on this machine
     model.save_quantized(str(out), use_safetensors=True)
     torch.cuda.is_available = lambda: False
 
