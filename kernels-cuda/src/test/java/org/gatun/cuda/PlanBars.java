@@ -1,6 +1,5 @@
 package org.gatun.cuda;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.gatun.attention.AttentionPlan;
@@ -27,29 +26,16 @@ final class PlanBars {
   /** A vector of f32. */
   private static final double Q = 4.0 * DIM;
 
-  private final List<KernelBars.Bar> all = new ArrayList<>();
+  private final KernelBars bars;
 
-  private PlanBars() {}
-
-  static List<KernelBars.Bar> all() {
-    PlanBars b = new PlanBars();
-    b.squeezed();
-    b.blockTopK();
-    return b.all;
+  private PlanBars(KernelBars bars) {
+    this.bars = bars;
   }
 
-  private void add(
-      String kernel,
-      String shape,
-      OpCase test,
-      String formula,
-      double blocks,
-      double compulsory,
-      double macs,
-      Map<String, String> misses) {
-    all.add(
-        new KernelBars.Bar(
-            kernel, shape, KernelBars.passing(test), formula, blocks, compulsory, macs, misses));
+  static void addTo(KernelBars bars) {
+    PlanBars b = new PlanBars(bars);
+    b.squeezed();
+    b.blockTopK();
   }
 
   private static CaseBuilder start(String name, AttentionPlan plan) {
@@ -80,7 +66,7 @@ final class PlanBars {
     OpCase decode = behindPrefix("decode", tokens, clusters).run(rows(rows)).run(rows(1)).build();
     String shape = rows + " rows behind " + tokens + " tokens in " + clusters + " clusters";
     double centroids = clusters * (2.0 * DIM + 4);
-    add(
+    bars.add(
         "squeezed_sums",
         shape,
         prefill,
@@ -89,7 +75,7 @@ final class PlanBars {
         HEADS * rows * (Q + 4) + centroids,
         0,
         Map.of());
-    add(
+    bars.add(
         "squeezed_keep",
         shape,
         prefill,
@@ -100,7 +86,7 @@ final class PlanBars {
         Map.of());
     int tokensOfMany = 2048;
     int many = 128;
-    add(
+    bars.add(
         "squeezed_compact",
         tokensOfMany + " tokens in " + many + " clusters",
         behindPrefix("compact", tokensOfMany, many).run(rows(1)).build(),
@@ -117,7 +103,7 @@ final class PlanBars {
           HEADS * (64 * 2 * Q + 64 * SECTOR + (tokens + pages) * KV + 4 * tokens + 14 * SECTOR);
       needed += 2.0 * HEADS * DIM * 64 * (tokens + tile * 64 + 32.5);
     }
-    add(
+    bars.add(
         "flash_prefix_128",
         HEADS + "/1 heads, " + shape,
         prefill,
@@ -129,7 +115,7 @@ final class PlanBars {
         Map.of());
     int splits = 5; // 8 tiles of the prefix and 3 pages, two tiles each at least
     double partial = HEADS * (Q + 8);
-    add(
+    bars.add(
         "attend_prefix_4",
         HEADS + "/1 heads, 1 row behind " + tokens + " tokens and " + rows,
         decode,
@@ -160,7 +146,7 @@ final class PlanBars {
     String many = rows + " rows, " + budget + " of 17 pages";
     String one = "1 row, " + budget + " of 17 pages";
     double means = 2.0 * DIM; // one, f16
-    add(
+    bars.add(
         "topk_means",
         many,
         prefill,
@@ -169,7 +155,7 @@ final class PlanBars {
         128 * 2.0 * DIM + 5 * means,
         0,
         Map.of());
-    add(
+    bars.add(
         "topk_sums",
         one,
         decode,
@@ -178,7 +164,7 @@ final class PlanBars {
         HEADS * Q + 15 * means + 4 * HEADS,
         0,
         Map.of());
-    add(
+    bars.add(
         "topk_scores",
         one,
         decode,
@@ -187,7 +173,7 @@ final class PlanBars {
         HEADS * (Q + 4) + 63 * means + 4 * 17,
         0,
         Map.of());
-    add(
+    bars.add(
         "topk_select",
         many,
         prefill,
@@ -198,7 +184,7 @@ final class PlanBars {
         Map.of(
             "efficiency",
             "a row's scores and list are few words, and pages are written one by one"));
-    add(
+    bars.add(
         "topk_union",
         many,
         prefill,
@@ -207,7 +193,7 @@ final class PlanBars {
         rows * (4 * budget + 4.0) + 17 * 12,
         0,
         Map.of("efficiency", "a list of eight pages is one sector, and its length another"));
-    add(
+    bars.add(
         "flash_pages_128",
         HEADS + "/1 heads, " + many,
         prefill,
@@ -219,7 +205,7 @@ final class PlanBars {
         Map.of());
     int splits = 5; // as for ten pages, of which rows of a full mask may need that many
     double partial = HEADS * (Q + 8);
-    add(
+    bars.add(
         "attend_pages_4",
         HEADS + "/1 heads, " + one,
         decode,

@@ -21,15 +21,7 @@ public final class HostSampler {
 
   /** Draws the token of logit row {@code l} of a step from {@code count} F32 logits. */
   public int pick(MemorySegment logits, long offset, int count, Step step, int l) {
-    return pick(
-        logits,
-        offset,
-        count,
-        step.logitFloat(Step.TEMPERATURE, l),
-        step.logit(Step.TOP_K, l),
-        step.logitFloat(Step.TOP_P, l),
-        step.logitFloat(Step.MIN_P, l),
-        step.logitFloat(Step.UNIFORM, l));
+    return pick(logits, offset, 4, count, step, l);
   }
 
   /** Draws from {@code count} F32 logits at {@code offset} bytes. */
@@ -50,18 +42,21 @@ public final class HostSampler {
    * {@link org.gatun.graph.op.Candidates} of all ranks give them.
    */
   public int pickPair(MemorySegment pairs, long offset, int count, Step step, int l) {
-    int at =
-        pick(
-            pairs,
-            offset,
-            8,
-            count,
-            step.logitFloat(Step.TEMPERATURE, l),
-            step.logit(Step.TOP_K, l),
-            step.logitFloat(Step.TOP_P, l),
-            step.logitFloat(Step.MIN_P, l),
-            step.logitFloat(Step.UNIFORM, l));
+    int at = pick(pairs, offset, 8, count, step, l);
     return (int) pairs.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 8L * at + 4);
+  }
+
+  private int pick(MemorySegment logits, long offset, long stride, int count, Step step, int l) {
+    return pick(
+        logits,
+        offset,
+        stride,
+        count,
+        step.logitFloat(Step.TEMPERATURE, l),
+        step.logit(Step.TOP_K, l),
+        step.logitFloat(Step.TOP_P, l),
+        step.logitFloat(Step.MIN_P, l),
+        step.logitFloat(Step.UNIFORM, l));
   }
 
   private int pick(

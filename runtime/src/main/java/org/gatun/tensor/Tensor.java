@@ -1,6 +1,8 @@
 package org.gatun.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * A row-major matrix over memory that somebody else owns (usually a mapped model file). A vector is
@@ -32,6 +34,13 @@ public record Tensor(
   /** A tensor whose rows follow one another without gaps. */
   public static Tensor dense(String name, DType dtype, long rows, long cols, MemorySegment data) {
     return new Tensor(name, dtype, rows, cols, data, dtype.bytes(cols));
+  }
+
+  /** A vector of F32 values, copied to memory of its own. */
+  public static Tensor vector(String name, float[] values) {
+    MemorySegment data = Arena.ofAuto().allocate(4L * values.length, 64);
+    MemorySegment.copy(values, 0, data, ValueLayout.JAVA_FLOAT, 0, values.length);
+    return dense(name, DType.F32, 1, values.length, data);
   }
 
   /** Bytes of one row. */

@@ -284,21 +284,10 @@ final class TornadoProgram implements Program {
   private void sample(Value logits, Step step, MemorySegment ids) {
     for (int l = 0; l < step.logitRows(); l++) {
       int id = (int) ids.getAtIndex(ValueLayout.JAVA_FLOAT, l);
-      float temperature = step.logitFloat(Step.TEMPERATURE, l);
-      int topK = step.logit(Step.TOP_K, l);
-      if (temperature > 0 && topK != 1) {
+      if (step.logitFloat(Step.TEMPERATURE, l) > 0 && step.logit(Step.TOP_K, l) != 1) {
         MemorySegment row = host(logits).asSlice(0, 4L * logits.cols());
         read(place(logits) + l * logits.cols(), logits.cols(), row);
-        id =
-            sampler.pick(
-                row,
-                0,
-                logits.cols(),
-                temperature,
-                topK,
-                step.logitFloat(Step.TOP_P, l),
-                step.logitFloat(Step.MIN_P, l),
-                step.logitFloat(Step.UNIFORM, l));
+        id = sampler.pick(row, 0, logits.cols(), step, l);
       }
       ids.setAtIndex(ValueLayout.JAVA_INT, l, id);
     }

@@ -18,12 +18,15 @@ final class Ahead {
   /** Bytes behind the last weight that may be read. */
   static final int SLACK = 4096;
 
+  /** Bytes of a cache line. */
+  private static final int LINE = 64;
+
   /**
-   * Bytes of a cache line. Not a constant, for a loop of constant stride would be unrolled: many
+   * The same, but not a constant, for a loop of constant stride would be unrolled: many
    * instructions that each take a few lines train no prefetcher.
    */
   @SuppressWarnings("FieldMayBeFinal")
-  private static int line = 64;
+  private static int line = LINE;
 
   private Ahead() {}
 
@@ -33,6 +36,19 @@ final class Ahead {
    */
   static void probe(long at, long sink) {
     ALL.set(Lanes.I64, sink & ADDRESS, ALL.get(Lanes.I64, at & ADDRESS));
+  }
+
+  /**
+   * Reads a word of every line of {@code bytes} bytes in one burst, for a kernel that then reads
+   * them several times over: attention's pages. Store the result somewhere, or the compiler drops
+   * the loop.
+   */
+  static long burst(long at, int bytes) {
+    long words = 0;
+    for (long a = at, end = at + bytes; a < end; a += LINE) {
+      words ^= ALL.get(Lanes.I64, a);
+    }
+    return words;
   }
 
   /**

@@ -101,7 +101,7 @@ final class AttentionTile {
     return gathered(scratch) + 8L * PAGE;
   }
 
-  /** Where results of {@link Lanes#touch} go. */
+  /** Where results of {@link Ahead#burst} go. */
   long touched(long scratch) {
     return partial(scratch) + Dots.PARTIAL_BYTES;
   }
@@ -109,7 +109,7 @@ final class AttentionTile {
   /** Brings bytes that a tile of {@code m} query rows reads next. */
   void bring(long at, int bytes, int m, long scratch) {
     if (m <= FEW) {
-      Lanes.ALL.set(Lanes.I64, touched(scratch), Lanes.touch(at, bytes));
+      Lanes.ALL.set(Lanes.I64, touched(scratch), Ahead.burst(at, bytes));
     }
   }
 

@@ -23,7 +23,7 @@ import jdk.incubator.vector.ShortVector;
  * multiply anyway. Powers of two change no bits: results are those of {@link Gemm}.
  *
  * <p>A strip is two vectors, so B is read in pieces of a line or less, several times over: callers
- * bring it to the first cache before ({@link Lanes#touch}). {@link Lanes#halfBits} and loads stand
+ * bring it to the first cache before ({@link Ahead#burst}). {@link Lanes#halfBits} and loads stand
  * in the open, for the reason that {@link Fields} gives.
  */
 final class HalfGemm {

@@ -131,7 +131,7 @@ final class JvmPrefix implements AutoCloseable {
     /**
      * Writes the addresses of kept keys {@code from … from + count − 1} to {@code table}, the last
      * one as often as {@link Dots#halfRows} wants, and brings them and their values to the first
-     * cache. Returns what {@link Lanes#touch} does.
+     * cache. Returns what {@link Ahead#burst} does.
      */
     long table(KeptRuns runs, int from, int count, long table) {
       int piece = from / AttentionTile.SPLIT;
@@ -144,7 +144,7 @@ final class JvmPrefix implements AutoCloseable {
       for (int done = 0; done < count; run++, skip = 0) {
         long at = tokens + (long) (runs.start(run) + skip) * tokenBytes;
         int n = Math.min(count - done, runs.length(run) - skip);
-        touched ^= Lanes.touch(at, n * tokenBytes);
+        touched ^= Ahead.burst(at, n * tokenBytes);
         for (int i = 0; i < n; i++, at += tokenBytes) {
           Lanes.ALL.set(Lanes.I64, table + 8L * (done + i), at);
         }

@@ -33,9 +33,6 @@ final class Lanes {
   /** {@code i & INDEX} is an index that is plainly not negative. */
   static final int INDEX = (1 << 24) - 1;
 
-  /** Bytes of a cache line. */
-  static final int LINE = 64;
-
   static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -236,19 +233,6 @@ final class Lanes {
             ShortVector.fromMemorySegment(S, ALL, at, LITTLE_ENDIAN)
                 .convertShape(VectorOperators.S2I, I, 0);
     return h.lanewise(VectorOperators.LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-  }
-
-  /**
-   * Reads a word of every line of {@code bytes} bytes, so that memory brings them while nothing
-   * waits for one: products keep too few loads in flight to read at its pace. Store the result
-   * somewhere, or the compiler drops the loop.
-   */
-  static long touch(long at, int bytes) {
-    long all = 0;
-    for (long a = at, end = at + bytes; a < end; a += LINE) {
-      all ^= ALL.get(I64, a);
-    }
-    return all;
   }
 
   /** An address kept in memory. */

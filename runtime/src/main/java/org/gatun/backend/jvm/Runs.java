@@ -26,6 +26,10 @@ import jdk.incubator.vector.IntVector;
  * written to {@code out[column][16]}. The two are separate methods, for a vector that depends on a
  * flag is an object; {@link Fields} says why they call nothing but the API.
  *
+ * <p>The common widths of quanta have loops of their own, alike but for their constants: with
+ * widths in variables products from cache were measured 9 % (Q4_K), 24 % (Q5_0) and 28 % (Q6_K)
+ * slower.
+ *
  * <p>Unsigned q become floats without a conversion: q of b bits at the top of a mantissa is the
  * number {@code 1 + q / 2^b}, so {@code w = (1 + q / 2^b) · 2^b d + (m − 2^b d)}; {@link Fields}
  * computes these two factors for a span of {@code 2^b}. A word of {@link BlockLayout} is shifted

@@ -51,9 +51,7 @@ public final class RandomTensors implements WeightSource {
 
   /** Adds a row of given F32 values. */
   public Tensor add(String name, float[] values) {
-    MemorySegment data = Arena.ofAuto().allocate(4L * values.length, 64);
-    MemorySegment.copy(MemorySegment.ofArray(values), 0, data, 0, data.byteSize());
-    Tensor t = Tensor.dense(name, DType.F32, 1, values.length, data);
+    Tensor t = Tensor.vector(name, values);
     tensors.put(name, t);
     return t;
   }

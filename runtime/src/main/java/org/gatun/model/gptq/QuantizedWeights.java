@@ -2,7 +2,6 @@ package org.gatun.model.gptq;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -10,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.gatun.model.ModelFormatException;
-import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
 
@@ -136,9 +134,7 @@ public final class QuantizedWeights {
     for (int i = 0; i < values.length; i++) {
       values[i] = order[i];
     }
-    MemorySegment data = Arena.ofAuto().allocate(4L * values.length, 64);
-    MemorySegment.copy(values, 0, data, ValueLayout.JAVA_FLOAT, 0, values.length);
-    return Tensor.dense(name, DType.F32, 1, values.length, data);
+    return Tensor.vector(name, values);
   }
 
   private static boolean isIdentity(int[] order) {

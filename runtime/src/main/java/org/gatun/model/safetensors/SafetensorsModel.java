@@ -1,9 +1,6 @@
 package org.gatun.model.safetensors;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,7 +11,6 @@ import org.gatun.model.Model;
 import org.gatun.model.ModelFormatException;
 import org.gatun.model.family.Families;
 import org.gatun.model.gptq.QuantizedWeights;
-import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
 import org.gatun.tensor.WeightSource;
 import org.gatun.tensor.codec.Codecs;
@@ -108,7 +104,7 @@ public final class SafetensorsModel {
     }
     float[] factors = hf.ropeFactors();
     if (factors != null) {
-      byName.put("rope_freqs.weight", vector("rope_freqs.weight", factors));
+      byName.put("rope_freqs.weight", Tensor.vector("rope_freqs.weight", factors));
     }
     WeightSource weights = new Renamed(shards, byName);
     Families.of(family).check(hf.config(), weights);
@@ -152,12 +148,6 @@ public final class SafetensorsModel {
     for (int i = 0; i < values.length; i++) {
       values[i] += 1;
     }
-    return vector(t.name(), values);
-  }
-
-  private static Tensor vector(String name, float[] values) {
-    MemorySegment data = Arena.ofAuto().allocate(4L * values.length, 64);
-    MemorySegment.copy(values, 0, data, ValueLayout.JAVA_FLOAT, 0, values.length);
-    return Tensor.dense(name, DType.F32, 1, values.length, data);
+    return Tensor.vector(t.name(), values);
   }
 }
