@@ -130,7 +130,9 @@ final class AttentionLowering {
           + " -DDIM="
           + op.headDim()
           + " -DQT="
-          + queries;
+          + queries
+          + " -DWIDE="
+          + tiles.attentionVectors();
     }
 
     private ClKernel kernel(String name, String plan) {

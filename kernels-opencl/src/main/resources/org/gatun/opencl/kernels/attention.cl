@@ -121,7 +121,10 @@ inline void kept_tile(const global int *step, int4 lim, Tile *t, const global in
     continue;              \
   }
 #define PLAN_SEES(f, slot) (PLAN_ROW(f, (slot) / PAGE) && visible(step, lim, &t, f, slot, window))
-#define PLAN_INSIDE false
+// A tile of one row: who does not skip the page reads it.
+#define PLAN_INSIDE                                              \
+  (t.count <= G && t.first / G == (t.first + t.count - 1) / G && \
+   interior(step, lim, &t, page, window))
 inline bool some_row_reads(const global uint *bits, int words, const Tile *tile, int head,
                            int page) {
   Tile t = *tile;

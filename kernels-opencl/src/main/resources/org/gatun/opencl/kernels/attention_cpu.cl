@@ -1,14 +1,16 @@
 // One work-item per (tile, KV head, split). Lanes are slots for S = Q Kᵀ and elements for O = P V:
 // no horizontal sums but for the maximum and the sum of a row.
 #define CHUNKS (DIM / 16)
+// Vectors that a product takes at once: with one, few sums are in flight; WIDE is what registers
+// hold.
+#define WIDE_V (CHUNKS % WIDE ? 1 : WIDE)
 
 #ifdef PLAN_KEPT
 // Keys of a prefix lie as rows, as values do: a kept token costs its own bytes. Lanes are elements
 // for S too. Kept tokens are listed by 64 and brought to the cache before anything waits for one.
 #define QUERY(i, d) ((i) * DIM + (d))
 #define KEPT_BLOCK(token) (((first + (token) / PAGE) * KV_HEADS + head) * KV_BLOCK(DIM))
-#define KEPT_ROW(token) (KEPT_BLOCK(token) + (token) % PAGE * DIM)
-#define VALUE_ROW(j) (values + KEPT_ROW(rows[j]))
+#define VALUE_ROW(j) (values + at[j])
 
 typedef struct {
   int word, end;  // words not yet read
@@ -34,20 +36,23 @@ INLINE int kept_rows(KeptWalk *w, const global uint *bits, int *rows) {
   return n;
 }
 
+// Writes where the tokens' rows begin to `at`, and their scores to p.
 INLINE void kept_scores(const global KV *keys, const global KV *values, long first, int head,
-                        const int *rows, int n, const float *qt, float *p, float softCap) {
+                        const int *rows, int n, const float *qt, float *p, long *at,
+                        float softCap) {
   for (int j = 0; j < n; j++) {
-    touch(keys + KEPT_ROW(rows[j]), DIM * sizeof(KV));
-    touch(values + KEPT_ROW(rows[j]), DIM * sizeof(KV));
+    at[j] = KEPT_BLOCK(rows[j]) + rows[j] % PAGE * DIM;
+    touch(keys + at[j], DIM * sizeof(KV));
+    touch(values + at[j], DIM * sizeof(KV));
   }
   for (int j = 0; j < n; j++) {
-    const global KV *k = keys + KEPT_ROW(rows[j]);
+    const global KV *k = keys + at[j];
     float16 s[QT];
     for (int i = 0; i < QT; i++) {
       s[i] = 0;
     }
     for (int c = 0; c < CHUNKS; c++) {
-      float16 x = KV_LOAD16(k + c * 16);
+      float16 x = KV_RAW16(k + c * 16);
       _Pragma("unroll") for (int i = 0; i < QT; i++) {
         s[i] = fma(vload16(c, qt + i * DIM), x, s[i]);
       }
@@ -55,7 +60,7 @@ INLINE void kept_scores(const global KV *keys, const global KV *values, long fir
 #ifdef KV_INT8
     float scale = KV_SCALES(keys + KEPT_BLOCK(rows[j]), DIM)[rows[j] % PAGE];
 #else
-    float scale = 1;
+    float scale = KV_SCALE;
 #endif
     for (int i = 0; i < QT; i++) {
       float v = sum16(s[i]) * scale;
@@ -74,18 +79,19 @@ INLINE void kept_scores(const global KV *keys, const global KV *values, long fir
 #define VALUE_ROW(j) (vp + (j) * DIM)
 #endif
 
-// s[i] = the scores of query i with 16 slots; `load` gives their element d.
-#define SCORES(load)                                    \
-  {                                                     \
-    for (int i = 0; i < QT; i++) {                      \
-      s[i] = 0;                                         \
-    }                                                   \
-    for (int d = 0; d < DIM; d++) {                     \
-      float16 k = load;                                 \
-      _Pragma("unroll") for (int i = 0; i < QT; i++) {  \
-        s[i] = fma((float16)(qt[d * QT + i]), k, s[i]); \
-      }                                                 \
-    }                                                   \
+// s[i · WIDE + w] = the scores of query i with the w-th 16 slots; `load` gives their element d.
+#define SCORES(load)                                                               \
+  {                                                                                \
+    _Pragma("unroll") for (int i = 0; i < QT * WIDE; i++) { s[i] = 0; }            \
+    for (int d = 0; d < DIM; d++) {                                                \
+      float16 k[WIDE];                                                             \
+      _Pragma("unroll") for (int w = 0; w < WIDE; w++) { k[w] = load; }            \
+      _Pragma("unroll") for (int i = 0; i < QT; i++) {                             \
+        _Pragma("unroll") for (int w = 0; w < WIDE; w++) {                         \
+          s[i * WIDE + w] = fma((float16)(qt[d * QT + i]), k[w], s[i * WIDE + w]); \
+        }                                                                          \
+      }                                                                            \
+    }                                                                              \
   }
 
 kernel void attention(const global int *step, int4 lim, const global float *restrict q,
@@ -109,7 +115,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     int f = min(t.first + i, max(0, t.rowCount * G - 1));
     const global float *from = q + ((long)(t.rowStart + f / G) * HEADS + head * G + f % G) * DIM;
     for (int d = 0; d < DIM; d++) {
-      qt[QUERY(i, d)] = from[d] * scale;
+      qt[QUERY(i, d)] = from[d] * scale * KV_SCALE;
     }
   }
   for (int i = 0; i < CHUNKS * QT; i++) {
@@ -117,6 +123,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
   }
 #ifdef PLAN_KEPT
   int rows[PAGE];
+  long at[PAGE];
   KeptWalk walk = {pages.x * (PAGE / 32), pages.y * (PAGE / 32), 0, 0};
   long first = (long)SEQ_FIELD(step, lim, SEQ_PREFIX, t.seq) * prefixPages;
   while (true) {
@@ -124,7 +131,7 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     if (slots == 0) {
       break;
     }
-    kept_scores(keys, values, first, head, rows, slots, qt, p, softCap);
+    kept_scores(keys, values, first, head, rows, slots, qt, p, at, softCap);
 #else
   for (int page = pages.x; page < pages.y; page++) {
     PLAN_SKIP(page)
@@ -134,23 +141,27 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
     int slots = min(PAGE, t.to - page * PAGE);
     touch(kp, PAGE * DIM * sizeof(KV));
     touch(vp, slots * DIM * sizeof(KV));
-    for (int c = 0; c < PAGE / 16; c++) {
-      float16 s[QT];
+    for (int c = 0; c < PAGE / 16; c += WIDE) {
+      float16 s[QT * WIDE];
+      const global KV *from = kp + c * 16;
       int live = slots - c * 16;
-      if (live >= 16) {
-        SCORES(KV_LOAD16(kp + d * PAGE + c * 16))
+      if (live >= 16 * WIDE) {
+        SCORES(KV_RAW16(from + d * PAGE + w * 16))
       } else if (live > 0) {
-        SCORES(KV_FIRST16(kp + d * PAGE + c * 16, live))
+        SCORES(KV_RAW_FIRST16(from + d * PAGE + w * 16, live - w * 16))
       }
       for (int i = 0; i < QT; i++) {
-        float16 v = -INFINITY;
-        if (live > 0) {
+        for (int w = 0; w < WIDE; w++) {
+          float16 v = -INFINITY;
+          if (live > w * 16) {
+            v = s[i * WIDE + w] * KV_SCALE;
 #ifdef KV_INT8
-          s[i] *= KV_SCALES_FIRST16(kp, DIM, c * 16, live);
+            v *= KV_SCALES_FIRST16(kp, DIM, (c + w) * 16, live - w * 16);
 #endif
-          v = softCap > 0 ? softCap * tanh(s[i] / softCap) : s[i];
+            v = softCap > 0 ? softCap * tanh(v / softCap) : v;
+          }
+          vstore16(v, w, p + i * PAGE + c * 16);
         }
-        vstore16(v, 0, p + i * PAGE + c * 16);
       }
     }
     if (slots < PAGE) {  // a part of the last 16 may be behind the end
@@ -198,24 +209,33 @@ kernel void attention(const global int *step, int4 lim, const global float *rest
       c *= vload16(2, scales);
       d *= vload16(3, scales);
 #endif
-      vstore16(a, 0, p + i * PAGE);
-      vstore16(b, 1, p + i * PAGE);
-      vstore16(c, 2, p + i * PAGE);
-      vstore16(d, 3, p + i * PAGE);
+      vstore16(a * KV_SCALE * KV_SCALE, 0, p + i * PAGE);
+      vstore16(b * KV_SCALE * KV_SCALE, 1, p + i * PAGE);
+      vstore16(c * KV_SCALE * KV_SCALE, 2, p + i * PAGE);
+      vstore16(d * KV_SCALE * KV_SCALE, 3, p + i * PAGE);
     }
-    for (int c = 0; c < CHUNKS; c++) {
-      float16 r[QT];
+    for (int c = 0; c < CHUNKS; c += WIDE_V) {
+      float16 r[QT * WIDE_V];
       for (int i = 0; i < QT; i++) {
-        r[i] = acc[c * QT + i] * correction[i];
+        for (int w = 0; w < WIDE_V; w++) {
+          r[i * WIDE_V + w] = acc[(c + w) * QT + i] * correction[i];
+        }
       }
       for (int j = 0; j < slots; j++) {  // slots behind the last may hold anything, NaN too
-        float16 v = KV_LOAD16(VALUE_ROW(j) + c * 16);
+        float16 v[WIDE_V];
+        _Pragma("unroll") for (int w = 0; w < WIDE_V; w++) {
+          v[w] = KV_RAW16(VALUE_ROW(j) + (c + w) * 16);
+        }
         _Pragma("unroll") for (int i = 0; i < QT; i++) {
-          r[i] = fma((float16)(p[i * PAGE + j]), v, r[i]);
+          _Pragma("unroll") for (int w = 0; w < WIDE_V; w++) {
+            r[i * WIDE_V + w] = fma((float16)(p[i * PAGE + j]), v[w], r[i * WIDE_V + w]);
+          }
         }
       }
       for (int i = 0; i < QT; i++) {
-        acc[c * QT + i] = r[i];
+        for (int w = 0; w < WIDE_V; w++) {
+          acc[(c + w) * QT + i] = r[i * WIDE_V + w];
+        }
       }
     }
   }

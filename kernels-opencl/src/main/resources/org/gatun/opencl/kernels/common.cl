@@ -45,6 +45,13 @@ INLINE float16 half_bits16(uint16 h) {
   return as_float16(as_uint16(as_float16((h & 0x7fffu) << 13) * HALF_SCALE) | (h & 0x8000u) << 16);
 }
 #endif
+
+// The same values times RAW_SCALE⁻², in fewer steps: factors of products are multiplied with
+// RAW_SCALE before, and sums after, where they are multiplied anyway.
+#define RAW_SCALE 0x1p56f
+INLINE float16 raw_half16(ushort16 h) {
+  return as_float16((convert_int16(as_short16(h)) << 13) & (int)0x8fffffff);
+}
 // The halves go through memory that compilers see through: Oclgrind 21.10 takes a shuffle that
 // picks lane 11 (v.hi of a float16, say) for one of undefined lanes.
 INLINE float sum16(float16 v) {

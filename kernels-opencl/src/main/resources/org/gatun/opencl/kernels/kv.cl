@@ -3,8 +3,8 @@
 //   K [page][kv head] { [element][slot] }      V [page][kv head] { [slot][element] }
 // INT8 keeps one f32 scale per slot behind the elements of a page and head: { …, [slot] }.
 //
-// KV_FIRST16 reads 16 neighbours of which only the first `live` were ever written; the others are
-// 0.
+// KV_RAW16 and KV_RAW_FIRST16 give 16 neighbours times KV_SCALE⁻²; of the latter's, only the first
+// `live` were ever written; the others are 0.
 #if defined(KV_F16)
 typedef half KV;
 typedef ushort KVBITS;
@@ -14,17 +14,18 @@ typedef short16 KVMASK;
 #define KV_STORE(v, i, p) vstore_half_rte(clamp(v, -65504.0f, 65504.0f), i, p)
 #define KV_BITS16(p) vload16(0, (const global ushort *)(p))
 #define KV_LOAD(i, p) half_bits(((const global ushort *)(p))[i])
-#define KV_LOAD16(p) half_bits16(convert_uint16(KV_BITS16(p)))
-#define KV_FIRST16(p, live) \
-  half_bits16(convert_uint16(select((ushort16)0, KV_BITS16(p), KV_LANES < (KVMASK)(live))))
+#define KV_SCALE RAW_SCALE
+#define KV_RAW16(p) raw_half16(KV_BITS16(p))
+#define KV_RAW_FIRST16(p, live) \
+  raw_half16(select((ushort16)0, KV_BITS16(p), KV_LANES < (KVMASK)(live)))
 #elif defined(KV_INT8)
 typedef char KV;
 typedef char KVBITS;
 typedef char16 KVMASK;
 #define KV_BLOCK(dim) (((dim) + 4) * PAGE)
 #define KV_LOAD(i, p) convert_float((p)[i])
-#define KV_LOAD16(p) convert_float16(vload16(0, p))
-#define KV_FIRST16(p, live) \
+#define KV_RAW16(p) convert_float16(vload16(0, p))
+#define KV_RAW_FIRST16(p, live) \
   convert_float16(select((char16)0, vload16(0, p), KV_LANES < (KVMASK)(live)))
 #define KV_SCALES(block, dim) ((global float *)((block) + (dim) * PAGE))
 #define KV_SCALES_FIRST16(block, dim, from, live)                \
@@ -37,8 +38,11 @@ typedef int16 KVMASK;
 #define KV_BLOCK(dim) ((dim) * PAGE)
 #define KV_STORE(v, i, p) (p)[i] = v
 #define KV_LOAD(i, p) (p)[i]
-#define KV_LOAD16(p) vload16(0, p)
-#define KV_FIRST16(p, live) select((float16)0, vload16(0, p), KV_LANES < (KVMASK)(live))
+#define KV_RAW16(p) vload16(0, p)
+#define KV_RAW_FIRST16(p, live) select((float16)0, vload16(0, p), KV_LANES < (KVMASK)(live))
+#endif
+#ifndef KV_SCALE
+#define KV_SCALE 1
 #endif
 #define KV_LANES (KVMASK)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 

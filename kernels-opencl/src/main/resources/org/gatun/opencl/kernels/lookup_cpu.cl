@@ -23,7 +23,7 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
       int from = f + min(t, count - 1);
       const global float *query = q + ((long)(from / G) * HEADS + head * G + from % G) * DIM;
       for (int d = 0; d < DIM; d++) {
-        qs[t * DIM + d] = query[d] * scale;
+        qs[t * DIM + d] = query[d] * scale * RAW_SCALE;
       }
       most[t] = -INFINITY;
     }
@@ -42,13 +42,13 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
         dot[t] = 0;
       }
       for (int d = 0; d < DIM / 16; d++) {
-        float16 c = half_bits16(convert_uint16(vload16(d, centroids + (long)i * DIM)));
+        float16 c = raw_half16(vload16(d, centroids + (long)i * DIM));
         _Pragma("unroll") for (int t = 0; t < LOOKUP_QUERIES; t++) {
           dot[t] = fma(vload16(d, qs + t * DIM), c, dot[t]);
         }
       }
       for (int t = 0; t < LOOKUP_QUERIES; t++) {
-        float v = sum16(dot[t]);
+        float v = sum16(dot[t]) * RAW_SCALE;
         v = softCap > 0 ? softCap * tanh(v / softCap) : v;
         x[(long)t * plane + i] = v;
         most[t] = fmax(most[t], v);
