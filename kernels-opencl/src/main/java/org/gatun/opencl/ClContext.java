@@ -60,13 +60,23 @@ final class ClContext implements AutoCloseable {
   /** Counts an object whose creation returned this status. */
   void created(MemorySegment status, String action) {
     ClException.check(status.get(ValueLayout.JAVA_INT, 0), action);
+    counted();
+  }
+
+  /** Counts an object that a successful call made beside its work: an event. */
+  void counted() {
     LIVE.incrementAndGet();
   }
 
-  /** Counts a released object. */
+  /**
+   * Counts a released object. A device that is lost answers with an error here, too; that must not
+   * keep the rest from being released, and whoever needs to know was told by the call that failed.
+   */
   void released(int status, String action) {
     LIVE.decrementAndGet();
-    ClException.check(status, action);
+    if (!ClException.deviceFailed(status)) {
+      ClException.check(status, action);
+    }
   }
 
   /** A read-write buffer; {@code what} names it in errors. */

@@ -38,7 +38,8 @@ record ClDevice(
   /** All devices with a compiler, GPUs first. The library must be loaded. */
   static List<ClDevice> all() {
     List<ClDevice> devices = new ArrayList<>();
-    try (Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined();
+        SignalGuard signals = new SignalGuard()) {
       MemorySegment count = arena.allocate(ValueLayout.JAVA_INT);
       if (clGetPlatformIDs(0, MemorySegment.NULL, count) != CL_SUCCESS()) {
         return devices;

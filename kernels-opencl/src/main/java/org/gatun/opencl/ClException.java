@@ -28,6 +28,13 @@ public final class ClException extends BackendException {
     }
   }
 
+  /** Whether the device or its memory failed, rather than our use of the API. */
+  static boolean deviceFailed(int status) {
+    return status == CL_DEVICE_NOT_AVAILABLE()
+        || status == CL_OUT_OF_RESOURCES()
+        || status == CL_OUT_OF_HOST_MEMORY();
+  }
+
   private static String name(int s) {
     if (s == CL_OUT_OF_RESOURCES()) return "CL_OUT_OF_RESOURCES";
     if (s == CL_OUT_OF_HOST_MEMORY()) return "CL_OUT_OF_HOST_MEMORY";
@@ -45,8 +52,12 @@ public final class ClException extends BackendException {
   }
 
   private static String remedy(int s) {
-    if (s == CL_OUT_OF_RESOURCES()
-        || s == CL_OUT_OF_HOST_MEMORY()
+    if (s == CL_OUT_OF_RESOURCES()) {
+      // Drivers also answer so when a kernel died, or the device with it.
+      return " (too little device memory, or the device was lost: use a smaller --ctx-size or model;"
+          + " if that does not help, restart, or use --backend jvm)";
+    }
+    if (s == CL_OUT_OF_HOST_MEMORY()
         || s == CL_MEM_OBJECT_ALLOCATION_FAILURE()
         || s == CL_INVALID_BUFFER_SIZE()) {
       return " (too little device memory: use a smaller --ctx-size or model)";

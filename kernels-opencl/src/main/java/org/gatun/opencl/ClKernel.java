@@ -23,13 +23,20 @@ final class ClKernel implements AutoCloseable {
   private final MemorySegment local = arena.allocate(ValueLayout.JAVA_LONG, 3);
   private final MemorySegment event = arena.allocate(ValueLayout.ADDRESS);
   private int next;
+  private boolean ran;
+  private boolean closed;
 
   ClKernel(ClContext context, MemorySegment program, String name) {
     this.context = context;
     this.name = name;
     MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
     handle = clCreateKernel(program, arena.allocateFrom(name), status);
-    context.created(status, "creating kernel " + name);
+    try {
+      context.created(status, "creating kernel " + name);
+    } catch (ClException e) {
+      arena.close();
+      throw e;
+    }
     local(1, 1, 1);
   }
 
@@ -76,9 +83,13 @@ final class ClKernel implements AutoCloseable {
     return this;
   }
 
+  /** A kernel that does not take its argument is released: it is of no use to anybody. */
   private ClKernel set(long size, MemorySegment value) {
-    ClException.check(
-        clSetKernelArg(handle, next, size, value), "argument " + next + " of kernel " + name);
+    int status = clSetKernelArg(handle, next, size, value);
+    if (status != 0) {
+      close();
+      throw new ClException("argument " + next + " of kernel " + name, status);
+    }
     next++;
     return this;
   }
@@ -98,7 +109,16 @@ final class ClKernel implements AutoCloseable {
 
   /** Enqueues and returns the event, which the caller releases. */
   MemorySegment enqueueTimed(ClQueue queue, long x, long y, long z) {
-    enqueue(queue, x, y, z, event);
+    event.set(ValueLayout.ADDRESS, 0, NULL);
+    try {
+      enqueue(queue, x, y, z, event);
+    } catch (ClException e) {
+      MemorySegment made = event.get(ValueLayout.ADDRESS, 0);
+      if (!made.equals(NULL)) {
+        context.released(clReleaseEvent(made), "releasing an event");
+      }
+      throw e;
+    }
     return event.get(ValueLayout.ADDRESS, 0);
   }
 
@@ -106,16 +126,35 @@ final class ClKernel implements AutoCloseable {
     global.setAtIndex(ValueLayout.JAVA_LONG, 0, x * local.getAtIndex(ValueLayout.JAVA_LONG, 0));
     global.setAtIndex(ValueLayout.JAVA_LONG, 1, y * local.getAtIndex(ValueLayout.JAVA_LONG, 1));
     global.setAtIndex(ValueLayout.JAVA_LONG, 2, z * local.getAtIndex(ValueLayout.JAVA_LONG, 2));
+    if (ran) {
+      launch(queue, timed);
+      return;
+    }
+    // Drivers finish compiling when a kernel first runs.
+    try (SignalGuard signals = new SignalGuard()) {
+      ran = true;
+      launch(queue, timed);
+      queue.finish();
+    }
+  }
+
+  private void launch(ClQueue queue, MemorySegment timed) {
     int status =
         clEnqueueNDRangeKernel(queue.handle(), handle, 3, NULL, global, local, 0, NULL, timed);
     if (status != 0) {
       throw new ClException("launching kernel " + name, status);
     }
+    if (!timed.equals(NULL)) {
+      context.counted();
+    }
   }
 
   @Override
   public void close() {
-    context.released(clReleaseKernel(handle), "releasing kernel " + name);
-    arena.close();
+    if (!closed) {
+      closed = true;
+      context.released(clReleaseKernel(handle), "releasing kernel " + name);
+      arena.close();
+    }
   }
 }

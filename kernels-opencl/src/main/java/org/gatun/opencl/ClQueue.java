@@ -24,7 +24,12 @@ final class ClQueue implements AutoCloseable {
             context.device().id(),
             profiling ? CL_QUEUE_PROFILING_ENABLE() : 0,
             status);
-    context.created(status, "creating a queue");
+    try {
+      context.created(status, "creating a queue");
+    } catch (ClException e) {
+      arena.close();
+      throw e;
+    }
   }
 
   ClContext context() {
@@ -82,6 +87,14 @@ final class ClQueue implements AutoCloseable {
 
   void finish() {
     ClException.check(clFinish(handle), "waiting for the device");
+  }
+
+  /**
+   * Waits until nothing reads or writes host memory any more; a device that is lost has dropped it.
+   */
+  void drain() {
+    int ignored = clFinish(handle);
+    assert ignored <= 0;
   }
 
   @Override

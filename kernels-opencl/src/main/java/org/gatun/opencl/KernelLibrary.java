@@ -96,7 +96,12 @@ final class KernelLibrary implements AutoCloseable {
               MemorySegment.NULL,
               status);
       context.created(status, "creating program " + what);
-      if (compile(program, options) != 0) {
+      int built = compile(program, options);
+      if (ClException.deviceFailed(built)) {
+        release(program);
+        throw new ClException("compiling kernel " + what, built);
+      }
+      if (built != 0) {
         String log = log(program);
         release(program);
         String first = log.lines().filter(l -> l.contains("error")).findFirst().orElse(log.strip());
@@ -120,7 +125,8 @@ final class KernelLibrary implements AutoCloseable {
   }
 
   private int compile(MemorySegment program, String options) {
-    try (Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined();
+        SignalGuard signals = new SignalGuard()) {
       return clBuildProgram(
           program,
           1,

@@ -25,6 +25,7 @@ final class KvPool implements KvStore, AutoCloseable {
   private final int pages;
   private final KvCodec codec;
   private final boolean gpu;
+  private final Owned owned = new Owned();
   private final Map<Integer, Layer> layers = new HashMap<>();
   private final Map<Integer, Compressed> compressed = new HashMap<>();
   private @Nullable PrefixPool prefixes;
@@ -47,11 +48,10 @@ final class KvPool implements KvStore, AutoCloseable {
     try {
       for (KvLayer k : graph.kv()) {
         long size = options.kvSlots() * k.kvHeads() * codec.headBytes(k.headDim());
-        ClBuffer keys = context.buffer("keys of layer " + k.layer(), size);
-        ClKernel copy = kernels.kernel(options.cacheDir(), List.of("kv.cl"), options(), "kv_copy");
-        Layer partial = new Layer(keys, keys, k.kvHeads(), k.headDim(), copy);
-        layers.put(k.layer(), partial);
-        ClBuffer values = context.buffer("values of layer " + k.layer(), size);
+        ClBuffer keys = owned.add(context.buffer("keys of layer " + k.layer(), size));
+        ClBuffer values = owned.add(context.buffer("values of layer " + k.layer(), size));
+        ClKernel copy =
+            owned.add(kernels.kernel(options.cacheDir(), List.of("kv.cl"), options(), "kv_copy"));
         layers.put(k.layer(), new Layer(keys, values, k.kvHeads(), k.headDim(), copy));
         bytes += 2 * size;
         if (options.poison() && !ClContext.CHECKED) {
@@ -78,19 +78,21 @@ final class KvPool implements KvStore, AutoCloseable {
         String shape =
             " -DHEADS=" + a.heads() + " -DKV_HEADS=" + a.kvHeads() + " -DDIM=" + a.headDim();
         ClKernel copy =
-            kernels.kernel(
-                options.cacheDir(),
-                List.of("kv.cl", "blocks.cl"),
-                options().replaceAll("-DLOCAL=\\d+", "") + " -DLOCAL=16" + shape,
-                "compressed_copy");
+            owned.add(
+                kernels.kernel(
+                    options.cacheDir(),
+                    List.of("kv.cl", "blocks.cl"),
+                    options().replaceAll("-DLOCAL=\\d+", "") + " -DLOCAL=16" + shape,
+                    "compressed_copy"));
         ClBuffer keys =
-            context.buffer("compressed keys of layer " + a.layer(), 4L * floats * pages);
+            owned.add(context.buffer("compressed keys of layer " + a.layer(), 4L * floats * pages));
         compressed.put(a.layer(), new Compressed(keys, floats, copy));
         bytes += 4L * floats * pages;
       }
     }
     if (!squeezed.isEmpty() && options.prefixes().count() > 0) {
-      prefixes = new PrefixPool(context, queue, codec, options.prefixes(), squeezed, gpu);
+      prefixes =
+          owned.add(new PrefixPool(context, queue, codec, options.prefixes(), squeezed, gpu));
     }
   }
 
@@ -241,21 +243,6 @@ final class KvPool implements KvStore, AutoCloseable {
 
   @Override
   public void close() {
-    PrefixPool p = prefixes;
-    if (p != null) {
-      p.close();
-      prefixes = null;
-    }
-    for (Compressed c : compressed.values()) {
-      c.copy.close();
-      c.keys.close();
-    }
-    compressed.clear();
-    for (Layer l : layers.values()) {
-      l.copy.close();
-      l.keys.close();
-      l.values.close();
-    }
-    layers.clear();
+    owned.close();
   }
 }

@@ -34,9 +34,8 @@ final class OclgrindLane {
           "matmul/[A-Z0-9_]+/[13]x.*",
           "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x48",
           "gated_matmul/(F16|Q8_0|Q4_K)/.*/1x.*",
-          "attention_squeezed/h=8/2/.*/levels=2/sparse/.*",
-          "attention_blocktopk/.*/k=4,1,2/.*",
-          "attention/(full_mask|compacted_window|tree)");
+          "attention_(squeezed|blocktopk)/h=2/1/.*",
+          "attention/(full_mask|compacted_window|tree|int8_halves)");
 
   private OclgrindLane() {}
 

@@ -42,7 +42,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   private final CompileOptions options;
   private final ClQueue queue;
   private final Arena arena = Arena.ofShared();
-  private final List<AutoCloseable> owned = new ArrayList<>();
+  private final Owned owned = new Owned();
   private final Map<Long, ClBuffer> slices = new HashMap<>();
   private final Map<Value, ClBuffer> separate = new HashMap<>();
   private final Map<String, ClBuffer> scratch = new HashMap<>();
@@ -79,7 +79,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
     queue = new ClQueue(context, options.profile());
     try {
       weights =
-          own(
+          owned.add(
               new WeightStore(
                   context,
                   queue,
@@ -88,12 +88,12 @@ final class OpenClProgram implements Program, Lowering.Operands {
                   source,
                   weightBytes,
                   options.progress()));
-      pool = own(new KvPool(context, queue, kernels, tiles, graph, options));
+      pool = owned.add(new KvPool(context, queue, kernels, tiles, graph, options));
       kv = new KvCache(pool);
-      activations = own(context.buffer("activations", plan.bytes()));
+      activations = owned.add(context.buffer("activations", plan.bytes()));
       plan.offsets().forEach((v, offset) -> sliceBytes.merge(offset, maxBytes(v), Math::max));
       try (Step s = new Step(options.limits())) {
-        descriptor = own(context.buffer("step", s.data().byteSize()));
+        descriptor = owned.add(context.buffer("step", s.data().byteSize()));
       }
       Lowering lowering =
           new Lowering(kernels, options.cacheDir(), tiles, options.limits(), weights, this);
@@ -107,18 +107,18 @@ final class OpenClProgram implements Program, Lowering.Operands {
         Recorded r =
             new Recorded(n, lowering.lower(n), options.profile() ? new Timer(context) : null);
         recorded.add(r);
-        owned.addAll(r.launches);
+        r.launches.forEach(owned::add);
+        if (r.timer != null) {
+          owned.add(r.timer);
+        }
       }
+      // Here, so that a launch that is made later finds all it needs and no half of it is lost.
+      plan.offsets().keySet().forEach(this::activation);
       queue.finish();
     } catch (RuntimeException e) {
       free();
       throw e;
     }
-  }
-
-  private <T extends AutoCloseable> T own(T resource) {
-    owned.add(resource);
-    return resource;
   }
 
   /** Weight bytes of the graph; throws if the device cannot hold it. */
@@ -159,7 +159,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
   @Override
   public ClBuffer activation(Value v) {
     if (ClContext.CHECKED) {
-      return separate.computeIfAbsent(v, k -> own(context.buffer(v.name(), maxBytes(v))));
+      return separate.computeIfAbsent(v, k -> owned.add(context.buffer(v.name(), maxBytes(v))));
     }
     long offset = plan.offset(v);
     return slices.computeIfAbsent(
@@ -182,7 +182,7 @@ final class OpenClProgram implements Program, Lowering.Operands {
       return known;
     }
     // Nodes that were lowered keep the smaller one.
-    ClBuffer b = own(context.buffer(what, bytes));
+    ClBuffer b = owned.add(context.buffer(what, bytes));
     scratch.put(what, b);
     scratchBytes.put(what, bytes);
     return b;
@@ -268,8 +268,9 @@ final class OpenClProgram implements Program, Lowering.Operands {
           meter(r, step);
         }
       }
-    } catch (ClException | CommunicatorException e) {
-      failed = true;
+    } catch (RuntimeException e) {
+      queue.drain(); // the step's descriptor and inputs may still be read
+      failed = e instanceof BackendException || e instanceof CommunicatorException;
       throw e;
     }
   }
@@ -377,18 +378,10 @@ final class OpenClProgram implements Program, Lowering.Operands {
 
   private void free() {
     closed = true;
-    slices.values().forEach(ClBuffer::close);
-    for (AutoCloseable o : owned.reversed()) {
-      try {
-        o.close();
-      } catch (RuntimeException e) {
-        throw e;
-      } catch (Exception e) {
-        throw new IllegalStateException(e);
-      }
+    try (arena;
+        queue;
+        owned) {
+      slices.values().forEach(ClBuffer::close);
     }
-    owned.clear();
-    queue.close();
-    arena.close();
   }
 }

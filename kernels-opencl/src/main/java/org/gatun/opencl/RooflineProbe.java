@@ -49,11 +49,12 @@ final class RooflineProbe {
   private static long best(ClContext context, ClQueue queue, ClKernel k, int groups) {
     long best = Long.MAX_VALUE;
     for (int i = 0; i < TRIES; i++) {
-      Timer t = new Timer(context);
-      t.add(k.enqueueTimed(queue, groups, 1, 1));
-      queue.finish();
-      t.collect();
-      best = Math.min(best, t.nanos);
+      try (Timer t = new Timer(context)) {
+        t.add(k.enqueueTimed(queue, groups, 1, 1));
+        queue.finish();
+        t.collect();
+        best = Math.min(best, t.nanos);
+      }
     }
     return Math.max(1, best);
   }

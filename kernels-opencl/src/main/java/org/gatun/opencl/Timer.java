@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Device time of one node's launches, from OpenCL's profiling events. */
-final class Timer {
+final class Timer implements AutoCloseable {
   private final List<MemorySegment> events = new ArrayList<>();
   private final ClContext context;
   long calls;
@@ -32,10 +32,10 @@ final class Timer {
       for (MemorySegment e : events) {
         nanos +=
             time(e, CL_PROFILING_COMMAND_END(), at) - time(e, CL_PROFILING_COMMAND_START(), at);
-        ClException.check(clReleaseEvent(e), "releasing an event");
       }
+    } finally {
+      close();
     }
-    events.clear();
     calls++;
   }
 
@@ -48,5 +48,12 @@ final class Timer {
   void reset() {
     calls = nanos = 0;
     bytes = flops = 0;
+  }
+
+  /** Releases the events of a step that was not finished. */
+  @Override
+  public void close() {
+    events.forEach(e -> context.released(clReleaseEvent(e), "releasing an event"));
+    events.clear();
   }
 }

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.gatun.attention.KvCodec;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Assumptions;
@@ -59,25 +58,10 @@ class OclgrindTest {
     Assumptions.assumeTrue(
         Files.exists(LIBRARY), "no Oclgrind here (Debian: oclgrind); kernels were not checked");
     Path reports = dir.resolve("reports");
-    Path output = dir.resolve("output");
     Files.deleteIfExists(reports);
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "--add-modules",
-            "jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "-Dgatun.library.opencl=" + LIBRARY,
-            "-Dgatun.opencl.checked=true",
-            "-cp",
-            System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-            OclgrindRun.class.getName()));
-    command.addAll(List.of(args));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder
-        .environment()
-        .putAll(
+    ChildJvm child =
+        ChildJvm.run(
+            dir,
             Map.of(
                 "OCLGRIND_DATA_RACES", "1",
                 "OCLGRIND_UNINITIALIZED", "1",
@@ -85,11 +69,12 @@ class OclgrindTest {
                 "OCLGRIND_CHECK_API", "1",
                 // Optimised IR has shuffles with undefined lanes, which crash Oclgrind 21.10.
                 "OCLGRIND_BUILD_OPTIONS", "-cl-opt-disable",
-                "OCLGRIND_LOG", reports.toString()));
-    Process p = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
-    assertThat(p.waitFor(600, TimeUnit.SECONDS)).as("ends within ten minutes").isTrue();
+                "OCLGRIND_LOG", reports.toString()),
+            List.of("-Dgatun.library.opencl=" + LIBRARY, "-Dgatun.opencl.checked=true"),
+            OclgrindRun.class.getName(),
+            args);
     String log = Files.exists(reports) ? Files.readString(reports) : "";
-    return new Outcome(p.exitValue(), Files.readString(output), log);
+    return new Outcome(child.exit(), child.output(), log);
   }
 
   @TestFactory

@@ -39,19 +39,29 @@ final class ProfileTable {
                   a.flops() + b.flops()));
     }
     out.printf(
-        "%-16s %8s %10s %6s %9s %9s%s%n",
-        "op", "calls", "ms", "%", "GB/s", "GFLOP/s", roof == null ? "" : "  of roof");
+        "%-16s %8s %10s %6s %10s %11s %9s %9s%s%n",
+        "op",
+        "calls",
+        "ms",
+        "%",
+        "MB",
+        "MFLOP",
+        "GB/s",
+        "GFLOP/s",
+        roof == null ? "" : "  of roof");
     List<OpProfile> rows =
         byOp.values().stream()
             .sorted(Comparator.comparingLong(OpProfile::nanos).reversed())
             .toList();
     for (OpProfile p : rows) {
       out.printf(
-          "%-16s %8d %10.1f %6.1f %9.2f %9.2f%s%n",
+          "%-16s %8d %10.1f %6.1f %10.2f %11.2f %9.2f %9.2f%s%n",
           p.op(),
           p.calls(),
           p.nanos() / 1e6,
           100 * p.nanos() / total,
+          p.bytes() / 1e6,
+          p.flops() / 1e6,
           p.bytes() / p.nanos(),
           p.flops() / p.nanos(),
           roof == null ? "" : "%8.0f%%".formatted(100 * least(p, roof) / p.nanos()));

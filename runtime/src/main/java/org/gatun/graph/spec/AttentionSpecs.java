@@ -1,7 +1,9 @@
 package org.gatun.graph.spec;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
 import org.gatun.graph.Mask;
@@ -86,6 +88,7 @@ final class AttentionSpecs {
     for (KvCodec codec : KvCodec.values()) {
       cases.add(rising(r.seed(), codec));
     }
+    cases.add(halves(r.seed()));
     int[] ids = new int[6];
     cases.add(
         start("attention/tree", r.seed(), h, 0, 0, KvCodec.F32)
@@ -147,6 +150,35 @@ final class AttentionSpecs {
       slot += count;
     }
     return c.build();
+  }
+
+  /**
+   * INT8 values at and beside one half of a step, whose codes the answer shows: with one key in a
+   * sequence it is the value. The largest float below one half is no half, though adding one half
+   * to it gives one.
+   */
+  private static OpCase halves(long seed) {
+    Heads h = new Heads(4, 1, 128);
+    float[] v = new float[2 * h.dim];
+    for (int i = 0; i < h.dim; i++) {
+      float half = (i / 6 * 5 % 120) + 0.5f;
+      float beside =
+          switch (i % 3) {
+            case 0 -> Math.nextDown(half);
+            case 1 -> half;
+            default -> Math.nextUp(half);
+          };
+      // The scale is the largest by 127: one, and an eighth.
+      v[i] = i == h.dim - 1 ? 127 : i % 6 < 3 ? beside : -beside;
+      v[h.dim + i] = v[i] / 8;
+    }
+    float[] k = new float[2 * h.dim];
+    float[] q = new float[2 * h.q * h.dim];
+    Arrays.fill(k, 1);
+    Arrays.fill(q, 1);
+    return start("attention/int8_halves", seed, h, 0, 0, KvCodec.INT8)
+        .run(Map.of("q", q, "k", k, "v", v), rows("a", 1), rows("b", 1))
+        .build();
   }
 
   private static OpCase.Rows rows(String sequence, int count) {

@@ -47,6 +47,12 @@ final class BlockTopKSpecs {
       }
     }
     cases.add(new Case(r.seed(), all[1], plans[1], KvCodec.F32, 5).build());
+    if (r.full()) {
+      Heads few = new Heads(2, 1, 32);
+      for (KvCodec codec : KvCodec.values()) {
+        cases.add(new Case(r.seed(), few, plans[3], codec, 0).small());
+      }
+    }
     return cases;
   }
 
@@ -88,13 +94,31 @@ final class BlockTopKSpecs {
       }
     }
 
-    OpCase build() {
+    /**
+     * For checkers that take a microsecond per instruction: the fewest tokens that reach every
+     * kernel, with a page to choose among others.
+     */
+    OpCase small() {
+      op();
+      run(rows("a", 130));
+      builder.then(new OpCase.Fork("a", "b"));
+      length.put("b", 130);
+      run(rows("a", 64), rows("b", 2));
+      run(rows("a", 1), rows("b", 1));
+      return builder.build();
+    }
+
+    private void op() {
       builder.kvLayer(0, heads.kv, heads.dim);
       Value q = builder.input("q", heads.q * heads.dim);
       Value k = builder.input("k", heads.kv * heads.dim);
       builder.op(new KvAppend(0), k, builder.input("v", heads.kv * heads.dim));
       float scale = 4f / (float) Math.sqrt(heads.dim);
       builder.op(new Attention(0, heads.q, heads.kv, heads.dim, scale, 0, cap, plan, true), q);
+    }
+
+    OpCase build() {
+      op();
       run(rows("a", 150));
       run(rows("a", 127), rows("b", 5));
       run(rows("a", 64), rows("b", 100));
