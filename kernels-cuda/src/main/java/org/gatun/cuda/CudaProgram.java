@@ -169,7 +169,7 @@ final class CudaProgram implements Program {
       pinned = p.get(ValueLayout.ADDRESS, 0).reinterpret(idsOffset + Math.max(ids, 8));
     }
     try {
-      profiler = options.profile() ? new Profiler(device, work, lowering) : null;
+      profiler = options.profile() ? new Profiler(device, work, lowering, options.kvCodec()) : null;
     } catch (RuntimeException e) {
       cuMemFreeHost(pinned);
       throw e;
@@ -236,7 +236,7 @@ final class CudaProgram implements Program {
       if (capture) {
         Cuda.check(cuGraphLaunch(graphOf(shape), device.stream()), "replay a step");
       } else if (profiler != null) {
-        profiler.launch(shape, rows, logitRows);
+        profiler.launch(shape, s);
       } else {
         launchAll(shape);
       }

@@ -7,8 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.gatun.attention.KvCodec;
 import org.gatun.backend.Program.OpProfile;
-import org.gatun.graph.Value;
+import org.gatun.graph.Step;
+import org.gatun.graph.op.LeastWork;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,10 +26,12 @@ final class Profiler implements AutoCloseable {
   private final double[] bytes;
   private final double[] flops;
   private final Lowering lowering;
+  private final KvCodec kv;
   private final String[] by;
   private final int[] entry;
 
-  Profiler(CudaDevice device, List<Work> work, Lowering lowering) {
+  Profiler(CudaDevice device, List<Work> work, Lowering lowering, KvCodec kv) {
+    this.kv = kv;
     this.device = device;
     this.work = work;
     this.lowering = lowering;
@@ -51,7 +55,7 @@ final class Profiler implements AutoCloseable {
     }
   }
 
-  void launch(Shape shape, int rows, int logitRows) {
+  void launch(Shape shape, Step step) {
     Cuda.check(cuEventRecord(events[0], device.stream()), "record an event");
     for (int i = 0; i < work.size(); i++) {
       Work w = work.get(i);
@@ -62,12 +66,9 @@ final class Profiler implements AutoCloseable {
       entry[i] = e;
       by[e] = who;
       calls[e]++;
-      flops[e] += w.node().op().flops(w.node().in(), w.node().out(), rows, logitRows);
-      for (List<Value> side : List.of(w.node().in(), w.node().out())) {
-        for (Value v : side) {
-          bytes[e] += v.dtype().bytes(v.rows().at(rows, logitRows) * v.cols());
-        }
-      }
+      LeastWork least = LeastWork.of(w.node(), step, kv);
+      flops[e] += least.flops();
+      bytes[e] += least.bytes();
     }
   }
 

@@ -19,8 +19,7 @@ import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.AllGather;
-import org.gatun.graph.op.Attention;
-import org.gatun.graph.op.Embed;
+import org.gatun.graph.op.LeastWork;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.tensor.WeightSource;
@@ -280,36 +279,9 @@ final class OpenClProgram implements Program, Lowering.Operands {
     if (t == null) {
       return;
     }
-    for (Value v : r.node.in()) {
-      long rows = r.node.op() instanceof Embed ? step.rows() : v.rows().at(0, 0);
-      t.bytes += v.isWeight() ? v.dtype().bytes(v.cols()) * (double) rows : bytes(v, step);
-    }
-    if (r.node.op() instanceof Attention a) {
-      meterKeys(t, a, step);
-    }
-    for (Value v : r.node.out()) {
-      t.bytes += bytes(v, step);
-    }
-    t.flops += r.node.op().flops(r.node.in(), r.node.out(), step.rows(), step.logitRows());
-  }
-
-  /** Keys and values that a causal step reads at least, and its multiply-adds. */
-  private void meterKeys(Timer t, Attention a, Step step) {
-    for (int s = 0; s < step.sequences(); s++) {
-      int length = step.sequence(Step.KV_LENGTH, s);
-      int rows = step.sequence(Step.ROW_COUNT, s);
-      int window = a.window() > 0 ? a.window() : length;
-      double keys = 0;
-      for (int i = 1; i <= rows; i++) {
-        keys += Math.min(window, length - rows + i);
-      }
-      t.flops += 4.0 * a.heads() * a.headDim() * keys;
-      t.bytes +=
-          2.0
-              * a.kvHeads()
-              * options.kvCodec().headBytes(a.headDim())
-              * Math.min(length, window + rows - 1);
-    }
+    LeastWork w = LeastWork.of(r.node, step, options.kvCodec());
+    t.bytes += w.bytes();
+    t.flops += w.flops();
   }
 
   private long maxBytes(Value v) {

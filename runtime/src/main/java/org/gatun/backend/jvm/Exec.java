@@ -6,9 +6,4 @@ import org.gatun.graph.Step;
 interface Exec {
   /** Computes the node's results for this step. */
   void run(Step step);
-
-  /** Bytes of weights it reads, each once however many rows there are. */
-  default long weightBytes() {
-    return 0;
-  }
 }

@@ -90,9 +90,4 @@ final class GatedMatMulExec implements Exec {
     Product.write(
         g, Product.TILE_ROW, count, to, (int) gate.rows(), Product.WIDTH * panel, Product.WIDTH, 0);
   }
-
-  @Override
-  public long weightBytes() {
-    return 2 * PackedWeight.bytes(gate.dtype(), gate.rows(), gate.cols());
-  }
 }

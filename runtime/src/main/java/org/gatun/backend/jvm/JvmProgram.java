@@ -14,6 +14,7 @@ import org.gatun.graph.Node;
 import org.gatun.graph.Step;
 import org.gatun.graph.Value;
 import org.gatun.graph.op.Attention;
+import org.gatun.graph.op.LeastWork;
 import org.gatun.tensor.WeightSource;
 
 /** A graph bound to memory: a list of prepared nodes, run one after another on the pool. */
@@ -139,17 +140,10 @@ final class JvmProgram implements Program {
       long start = System.nanoTime();
       execs[i].run(step);
       nanos[i] += System.nanoTime() - start;
-      flops[i] += n.op().flops(n.in(), n.out(), rows, logitRows);
-      bytes[i] += execs[i].weightBytes() + activationBytes(n.in()) + activationBytes(n.out());
+      LeastWork w = LeastWork.of(n, step, options.kvCodec());
+      flops[i] += w.flops();
+      bytes[i] += w.bytes();
     }
-  }
-
-  private double activationBytes(List<Value> values) {
-    double sum = 0;
-    for (Value v : values) {
-      sum += v.isWeight() ? 0 : 4.0 * v.rows().at(rows, logitRows) * v.cols();
-    }
-    return sum;
   }
 
   /** NaN wherever a kernel must write: results only, for inputs lie in the same arena. */

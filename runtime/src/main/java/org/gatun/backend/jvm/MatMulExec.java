@@ -113,13 +113,4 @@ final class MatMulExec implements Exec {
         Product.WIDTH,
         bias[part]);
   }
-
-  @Override
-  public long weightBytes() {
-    long sum = 0;
-    for (PackedWeight w : weights) {
-      sum += PackedWeight.bytes(w.dtype(), w.rows(), w.cols());
-    }
-    return sum;
-  }
 }

@@ -42,8 +42,8 @@ public sealed interface Op
   void reference(RefFrame f);
 
   /**
-   * Floating-point operations for a step of this size, attention's keys counted by the backend that
-   * knows them.
+   * Floating-point operations for a step of this size; attention's depend on the step's sequences:
+   * {@link LeastWork}.
    */
   default double flops(List<Value> in, List<Value> out, long tokens, long logitRows) {
     double sum = 0;
