@@ -6,7 +6,8 @@ package org.gatun.tornado.kernels;
  * the splits by their log sums.
  *
  * <p>A group is a (row, head, split). Local memory: scores of the tile, then each lane's running
- * maximum and sum, then the weighted values; a lane owns every LANES-th element of those.
+ * maximum and sum, then the weighted values. A lane owns every LANES-th element of those; while it
+ * adds a tile of 16-bit values, every LANES-th word's two elements, which lie half a head apart.
  */
 public final class Attend {
   /** Parameters; {@code FLOATS}: scale, softCap. */
@@ -203,8 +204,13 @@ public final class Attend {
             + (Pool.page(step, w, s, tile * 64) * 64 * kvHeads + h / (heads / kvHeads)) * words;
     float shrink = before <= HIDDEN ? 0f : Arithmetic.expNegative(before - max);
     float sum = local[SUM + lane] * shrink;
-    for (int i = lane; i < dim; i += lanes) {
+    // As the sums below divide the elements among lanes: another lane's may be ahead or behind.
+    for (int i = lane; i < words; i += lanes) {
       local[VALUES + i] = local[VALUES + i] * shrink;
+    }
+    int high = dim - words;
+    for (int i = lane; i < high; i += lanes) {
+      local[VALUES + words + i] = local[VALUES + words + i] * shrink;
     }
     for (int j = 0; j < 64; j++) {
       if (local[j] > HIDDEN) {
