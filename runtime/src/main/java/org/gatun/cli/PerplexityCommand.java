@@ -7,8 +7,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
+import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
+import org.gatun.generate.Request;
 import org.gatun.generate.Session;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,16 +32,27 @@ final class PerplexityCommand implements Callable<Integer> {
       description = "The text.")
   private Path file = Path.of("");
 
+  @Option(
+      names = "--after",
+      paramLabel = "FILE",
+      description = "A text that is read before, and not scored; --ctx-size must hold both.")
+  private @Nullable Path after;
+
   @Override
   public Integer call() throws IOException {
-    if (!Files.isReadable(file)) {
-      throw new UsageException("cannot read " + file);
-    }
-    String text = Files.readString(file);
+    String text = read(file);
+    String before = after == null ? "" : read(after);
     try (Engine engine = engineFlags.load();
         Session session = engineFlags.session(engine)) {
+      if (!before.isEmpty()) {
+        if (session.length() > 0) {
+          throw new UsageException("--after does not go with --prefix, which is read before");
+        }
+        int[] ids = engine.tokenizer().encode(before, true, false);
+        session.generate(ids, Request.greedy(0), x -> {}, new CancelToken());
+      }
       if (session.length() > 0) {
-        return behindPrefix(engine, session, text);
+        return behind(engine, session, text);
       }
       int[] ids = engine.tokenizer().encode(text, true, false);
       int bos = engine.tokenizer().bos();
@@ -76,8 +90,15 @@ final class PerplexityCommand implements Callable<Integer> {
     }
   }
 
-  /** The text goes on behind the prefix: one window, all of it scored but the first token. */
-  private static int behindPrefix(Engine engine, Session session, String text) {
+  private static String read(Path file) throws IOException {
+    if (!Files.isReadable(file)) {
+      throw new UsageException("cannot read " + file);
+    }
+    return Files.readString(file);
+  }
+
+  /** The text goes on behind another: one window, all of it scored but the first token. */
+  private static int behind(Engine engine, Session session, String text) {
     int[] all = engine.tokenizer().encode(text, false, false);
     int[] ids = Arrays.copyOf(all, Math.min(all.length, engine.context() / 2));
     double[] nll = {0};

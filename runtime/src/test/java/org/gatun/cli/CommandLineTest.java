@@ -96,6 +96,28 @@ class CommandLineTest {
     assertThat(o.out()).matches("perplexity [0-9.]+ over \\d+ tokens\\n");
   }
 
+  @Test
+  void perplexityBehindAnotherTextScoresOnlyItsOwn() throws IOException {
+    Path before = Files.writeString(dir.resolve("before"), "a dog ran to the house ".repeat(3));
+    Path text = Files.writeString(dir.resolve("text"), "the cat sat on the mat");
+    Outcome alone = onTiny("perplexity", "-f", text.toString(), "-c", "256");
+    Outcome o =
+        onTiny("perplexity", "-f", text.toString(), "--after", before.toString(), "-c", "256");
+    assertThat(o.code()).as(o.err()).isZero();
+    assertThat(o.out()).matches("perplexity [0-9.]+ over \\d+ tokens\\n");
+    assertThat(o.out()).isNotEqualTo(alone.out());
+    int tokens = scored(alone);
+    assertThat(scored(o)).isBetween(tokens - 1, tokens);
+    assertThat(
+            onTiny("perplexity", "-f", text.toString(), "--after", before.toString(), "-c", "32")
+                .err())
+        .contains("tokens, the context 32; use a larger --ctx-size");
+  }
+
+  private static int scored(Outcome o) {
+    return Integer.parseInt(o.out().replaceAll(".* over (\\d+) tokens\\n", "$1"));
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.ClusterScores;
 import org.gatun.attention.KvCodec;
@@ -276,28 +278,14 @@ public final class AttentionRig {
 
     private float quantile(
         PrefixData.Layer l, float[] queries, boolean coarse, float above, double keep) {
-      List<double[]> scored = new ArrayList<>();
-      double total = 0;
-      for (int s = 0; s < work.sequences; s++) {
-        for (int h = 0; h < KV_HEADS; h++) {
-          double[][] q = queries(queries, s, h);
-          int[] sizes = ClusterScores.sizes(l, coarse, h);
-          if (above > Float.NEGATIVE_INFINITY) {
-            double[] c =
-                ClusterScores.mean(l, true, h, ClusterScores.sizes(l, true, h), q, this::score);
-            for (int a = 0; a < c.length; a++) {
-              if (!(c[a] > above)) {
-                Arrays.fill(sizes, l.child(h, a), l.child(h, a + 1), 0);
-              }
-            }
-          }
-          double[] m = ClusterScores.mean(l, coarse, h, sizes, q, this::score);
-          for (int i = 0; i < m.length; i++) {
-            scored.add(new double[] {m[i], sizes[i]});
-          }
-          total += keys;
-        }
-      }
+      List<double[]> scored =
+          IntStream.range(0, work.sequences * KV_HEADS)
+              .parallel()
+              .mapToObj(
+                  i -> scored(l, queries(queries, i / KV_HEADS, i % KV_HEADS), i, coarse, above))
+              .flatMap(List::stream)
+              .collect(Collectors.toCollection(ArrayList::new));
+      double total = (double) keys * work.sequences * KV_HEADS;
       scored.sort((a, b) -> Double.compare(b[0], a[0]));
       double sum = 0;
       int i = 0;
@@ -308,13 +296,36 @@ public final class AttentionRig {
       return (float) scored.get(i)[0];
     }
 
+    /** Score and size of each cluster of a sequence's KV head. */
+    private List<double[]> scored(
+        PrefixData.Layer l, double[][] q, int list, boolean coarse, float above) {
+      int h = list % KV_HEADS;
+      int[] sizes = ClusterScores.sizes(l, coarse, h);
+      if (above > Float.NEGATIVE_INFINITY) {
+        double[] c =
+            ClusterScores.mean(l, true, h, ClusterScores.sizes(l, true, h), q, this::score);
+        for (int a = 0; a < c.length; a++) {
+          if (!(c[a] > above)) {
+            Arrays.fill(sizes, l.child(h, a), l.child(h, a + 1), 0);
+          }
+        }
+      }
+      double[] m = ClusterScores.mean(l, coarse, h, sizes, q, this::score);
+      List<double[]> scored = new ArrayList<>();
+      for (int i = 0; i < m.length; i++) {
+        scored.add(new double[] {m[i], sizes[i]});
+      }
+      return scored;
+    }
+
+    /**
+     * All rows: their means lie close together, so that a sample of them would keep another share.
+     */
     private double[][] queries(float[] all, int sequence, int head) {
       int group = HEADS / KV_HEADS;
-      // Means over many rows lie close together: a sample of rows would keep another share.
-      int stride = work.rows > 64 && keys > 32768 ? 16 : 1;
-      double[][] q = new double[work.rows / stride * group][DIM];
+      double[][] q = new double[work.rows * group][DIM];
       for (int i = 0; i < q.length; i++) {
-        int row = sequence * work.rows + i / group * stride;
+        int row = sequence * work.rows + i / group;
         int at = (row * HEADS + head * group + i % group) * DIM;
         for (int j = 0; j < DIM; j++) {
           q[i][j] = all[at + j];

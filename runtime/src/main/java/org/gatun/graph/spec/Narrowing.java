@@ -63,7 +63,7 @@ public record Narrowing(To to, int factors) {
   }
 
   /** The f32 tolerance, widened by what the backend narrows. */
-  Tolerance widen(Tolerance f32, Numerics backend) {
+  public Tolerance widen(Tolerance f32, Numerics backend) {
     boolean narrows =
         switch (to) {
           case NOTHING -> false;
