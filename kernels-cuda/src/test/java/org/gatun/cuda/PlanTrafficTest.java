@@ -41,7 +41,7 @@ class PlanTrafficTest {
       for (String plan : AttentionRig.plans()) {
         VirtualGpu.reset();
         AttentionRig.Line line =
-            new AttentionRig(backend, KvCodec.F16, keys, 1, s -> {})
+            new AttentionRig(List.of(backend), KvCodec.F16, keys, 1, s -> {})
                 .run(step, plan::equals)
                 .getFirst();
         double bytes = 0;

@@ -132,12 +132,15 @@ final class AttentionLowering {
           + " -DQT="
           + queries
           + " -DWIDE="
-          + tiles.attentionVectors();
+          + tiles.attentionVectors(queries);
     }
 
     private ClKernel kernel(String name, String plan) {
-      String body = tiles.gpu() ? "attention_gpu.cl" : "attention_cpu.cl";
-      return lowering.kernel(List.of("kv.cl", "attention.cl", body), options(plan), name);
+      List<String> sources =
+          tiles.gpu()
+              ? List.of("kv.cl", "attention.cl", "attention_gpu.cl")
+              : List.of("kv.cl", "attention.cl", "rows.cl", "kept_cpu.cl", "attention_cpu.cl");
+      return lowering.kernel(sources, options(plan), name);
     }
 
     /** Arguments of every attention kernel, up to the splits. */
@@ -194,8 +197,12 @@ final class AttentionLowering {
       PrefixPool.Layer layer = pool.layer(op.layer());
       return new Launch(
           () ->
-              attention(" -DPLAN_PARTS -DPLAN_KEPT", layer.keys(), layer.values())
+              attention(
+                      " -DPLAN_PARTS -DPLAN_KEPT",
+                      layer.keys(),
+                      tiles.gpu() ? layer.values() : layer.keys())
                   .arg(1)
+                  .arg(0)
                   .arg(0)
                   .arg(plan.keptBits())
                   .arg(pool.words())
@@ -203,12 +210,23 @@ final class AttentionLowering {
                   .arg(pool.pages()),
           (s, g) -> {
             int count = applies(s) ? tileCount(s) : 0;
-            g[0] = count;
-            g[1] = op.kvHeads();
-            g[2] = keptSplits(s, count);
-            g[3] = g[2] + splits(s, count);
+            int kept = keptSplits(s, count);
+            int pages = splits(s, count);
+            if (tiles.gpu()) {
+              g[0] = count;
+              g[1] = op.kvHeads();
+              g[2] = kept;
+            } else if (kept > 0) { // they take units one by one
+              g[0] = Math.min(tiles.workers(), (long) count * op.kvHeads() * kept);
+            } else {
+              g[0] = 0;
+            }
+            g[3] = kept;
+            g[4] = pages;
+            g[5] = count;
           },
-          (k, g) -> k.at(11).arg((int) g[2]).arg((int) g[3]).arg((int) (g[3] - g[2])));
+          (k, g) ->
+              k.at(11).arg((int) g[3]).arg((int) (g[3] + g[4])).arg((int) g[4]).arg((int) g[5]));
     }
 
     Launch combine() {

@@ -9,7 +9,7 @@ import org.gatun.attention.KvStore;
 /**
  * The keys or values of one head in one page, on the host, as {@code kv.cl} lays them out: keys
  * [element][slot], values (and what {@code keys} is false for) [slot][element], for INT8 a scale
- * per slot behind them.
+ * per slot behind them. Other numbers of rows are laid out likewise.
  */
 final class KvBlock implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;
@@ -18,14 +18,20 @@ final class KvBlock implements AutoCloseable {
   private final KvCodec codec;
   private final int dim;
   private final boolean keys;
+  private final int slots;
   private final MemorySegment data;
   private final MemorySegment row;
 
   KvBlock(KvCodec codec, int dim, boolean keys) {
+    this(codec, dim, keys, PAGE);
+  }
+
+  KvBlock(KvCodec codec, int dim, boolean keys, int slots) {
+    this.slots = slots;
     this.codec = codec;
     this.dim = dim;
     this.keys = keys;
-    data = arena.allocate(bytes(codec, dim), 8);
+    data = arena.allocate((long) slots * codec.headBytes(dim), 8);
     row = arena.allocate((long) dim * codec.elementBytes(), 8);
   }
 
@@ -40,11 +46,11 @@ final class KvBlock implements AutoCloseable {
 
   private long at(int slot, int element) {
     return codec.elementBytes()
-        * (keys ? (long) element * PAGE + slot : (long) slot * dim + element);
+        * (keys ? (long) element * slots + slot : (long) slot * dim + element);
   }
 
   private long scaleAt(int slot) {
-    return (long) dim * PAGE + 4L * slot;
+    return (long) dim * slots + 4L * slot;
   }
 
   /** Stores one slot. */

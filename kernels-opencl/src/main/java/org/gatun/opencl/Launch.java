@@ -16,8 +16,8 @@ final class Launch implements AutoCloseable {
   }
 
   /**
-   * Sets arguments that follow from the grid: a value beside the sizes travels in {@code
-   * groups[3]}.
+   * Sets arguments that follow from the grid: values beside the sizes travel from {@code groups[3]}
+   * on.
    */
   @FunctionalInterface
   interface Late {
@@ -27,7 +27,7 @@ final class Launch implements AutoCloseable {
   private final Supplier<ClKernel> make;
   private final Grid grid;
   private final @Nullable Late late;
-  private final long[] groups = new long[4];
+  private final long[] groups = new long[6];
   private @Nullable ClKernel kernel;
 
   /** The kernel is made when first needed: many shapes are never run. */

@@ -36,6 +36,11 @@ final class PlanLowering {
     return tiles.gpu() ? 64 : 16;
   }
 
+  /** Rows that a lookup multiplies at once with the four queries that it takes. */
+  private String wide() {
+    return " -DWIDE=" + tiles.attentionVectors(4);
+  }
+
   private String shape(int local) {
     return " -DHEADS="
         + op.heads()
@@ -47,10 +52,10 @@ final class PlanLowering {
         + local;
   }
 
-  /** Bits of kept tokens: [sequence][kv head][words]. */
+  /** Bits of kept tokens: [sequence][kv head][words], and a counter behind them. */
   ClBuffer keptBits() {
     long words = at.kvPool().prefixPool().words();
-    return at.scratch("kept tokens", 4 * words * limits.sequences() * op.kvHeads());
+    return at.scratch("kept tokens", 4 * (words * limits.sequences() * op.kvHeads() + 1));
   }
 
   /** Words of a row's page bits. */
@@ -82,12 +87,15 @@ final class PlanLowering {
     long plane = Math.ceilDiv(pool.clusters(), 16) * 16L;
     ClBuffer scratch =
         at.scratch("lookup", 4L * planes * plane * limits.sequences() * op.kvHeads());
-    List<String> sources = List.of(tiles.gpu() ? "lookup_gpu.cl" : "lookup_cpu.cl", "lookup.cl");
+    List<String> sources =
+        tiles.gpu()
+            ? List.of("lookup_gpu.cl", "lookup.cl")
+            : List.of("rows.cl", "lookup_cpu.cl", "lookup.cl");
+    String options = "-DLEVELS=" + plan.levels() + wide() + shape(local);
     return new Launch(
         () ->
             lowering
-                .stepArgs(
-                    lowering.kernel(sources, "-DLEVELS=" + plan.levels() + shape(local), "lookup"))
+                .stepArgs(lowering.kernel(sources, options, "lookup"))
                 .arg(at.activation(node.in().getFirst()))
                 .arg(l.sizes())
                 .arg(l.fine())
@@ -114,9 +122,12 @@ final class PlanLowering {
     ClBuffer shares = at.scratch("page shares", 16L * limits.pages() * groups);
     ClBuffer scores = at.scratch("page scores", 4L * limits.pages() * groups);
     ClBuffer bits = blockBits();
-    List<String> sources = List.of("kv.cl", "blocks.cl");
+    List<String> sources =
+        tiles.gpu()
+            ? List.of("kv.cl", "blocks.cl", "choose_gpu.cl")
+            : List.of("kv.cl", "blocks.cl", "rows.cl", "choose_cpu.cl");
     // INT8 pages bring a LOCAL of their own for the append; the plan's comes last and stands.
-    String options = at.kvPool().options().replaceAll("-DLOCAL=\\d+", "") + shape(local());
+    String options = at.kvPool().options().replaceAll("-DLOCAL=\\d+", "") + wide() + shape(local());
     List<Launch> launches = new ArrayList<>();
     launches.add(
         new Launch(
@@ -148,7 +159,7 @@ final class PlanLowering {
                     .arg(plan.blocks())
                     .arg(plan.init())
                     .arg(plan.local())
-                    .local(local(), 1, 1),
+                    .local(tiles.gpu() ? local() : 1, 1, 1),
             (s, g) -> {
               g[0] = op.kvHeads();
               g[1] = s.rows();

@@ -59,8 +59,8 @@ final class PrefixPool implements AutoCloseable {
         String what = "the prefixes of layer " + l.layer();
         ClBuffer[] b = new ClBuffer[7];
         long[] sizes = {
-          kv,
-          kv,
+          transposed ? kv : 2 * kv,
+          transposed ? kv : 0,
           12L * room.count(),
           2 * heads * clusters() * l.headDim(),
           4 * heads * (clusters() + 1L),
@@ -119,8 +119,12 @@ final class PrefixPool implements AutoCloseable {
       PrefixData.Layer from = data.layer(l.shape.layer());
       for (int h = 0; h < l.shape.kvHeads(); h++) {
         for (int page = 0; page * PAGE < data.tokens(); page++) {
-          block(l, from, id, h, page, data.tokens(), true);
-          block(l, from, id, h, page, data.tokens(), false);
+          if (transposed) {
+            block(l, from, id, h, page, data.tokens(), true);
+            block(l, from, id, h, page, data.tokens(), false);
+          } else {
+            pairs(l, from, id, h, page, data.tokens());
+          }
         }
         long head = (long) id * l.shape.kvHeads() + h;
         rows(l.fine, head * clusters(), from.centroids(), h, from.fine(), 2 * l.shape.headDim());
@@ -154,6 +158,23 @@ final class PrefixPool implements AutoCloseable {
       MemorySegment copy = arena.allocate(bytes, 8);
       MemorySegment.copy(plane, head * bytes, copy, 0, bytes);
       queue.write(b, to * rowBytes, copy, bytes, true);
+    }
+  }
+
+  /** Every token's key and, behind it, its value. */
+  private void pairs(Layer l, PrefixData.Layer from, int id, int head, int page, int tokens) {
+    int dim = l.shape.headDim();
+    double[] x = new double[dim];
+    try (KvBlock block = new KvBlock(codec, dim, false, 2 * PAGE)) {
+      for (int i = 0; i < Math.min(PAGE, tokens - page * PAGE); i++) {
+        from.read(true, head, page * PAGE + i, tokens, x, 0);
+        block.put(2 * i, x);
+        from.read(false, head, page * PAGE + i, tokens, x, 0);
+        block.put(2 * i + 1, x);
+      }
+      long bytes = block.data().byteSize();
+      long to = (((long) id * pages() + page) * l.shape.kvHeads() + head) * bytes;
+      queue.write(l.keys, to, block.data(), bytes, true);
     }
   }
 

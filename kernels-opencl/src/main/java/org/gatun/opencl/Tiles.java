@@ -21,9 +21,9 @@ record Tiles(boolean gpu, int wideTokens, int workers) {
     return gpu ? 16 : 8;
   }
 
-  /** Vectors of 16 that a product of attention takes at once, beside 4 or 8 query rows. */
-  int attentionVectors() {
-    return wideTokens == 24 ? 2 : 1;
+  /** Vectors of 16 that a product of attention takes at once, beside a tile's query rows. */
+  int attentionVectors(int queries) {
+    return wideTokens == 24 ? Math.clamp(16 / queries, 1, 4) : 1;
   }
 
   /** Query rows of an attention tile in decode, where one row's heads share a KV head. */

@@ -58,7 +58,7 @@ class VariantsTest {
     List<String> codecs =
         Stream.of("-DKV_F32", "-DKV_F16", "-DKV_INT8").map(c -> c + shape).toList();
     tests.add(accepts(List.of("lookup_gpu.cl", "lookup.cl"), codecs.subList(0, 1)));
-    tests.add(accepts(List.of("kv.cl", "blocks.cl"), codecs));
+    tests.add(accepts(List.of("kv.cl", "blocks.cl", "choose_gpu.cl"), codecs));
     tests.add(accepts(List.of("kv.cl", "attention.cl", "attention_gpu.cl"), codecs));
     for (DType t : DType.values()) {
       if (t.isWeight()) {

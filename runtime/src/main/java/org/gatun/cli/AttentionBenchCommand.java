@@ -1,5 +1,6 @@
 package org.gatun.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.gatun.attention.KvCodec;
@@ -18,8 +19,12 @@ import picocli.CommandLine.Option;
         "Measure attention plans beside dense attention: 32 query heads, 8 KV heads, head dim 128.",
     mixinStandardHelpOptions = true)
 final class AttentionBenchCommand implements Callable<Integer> {
-  @Option(names = "--backend", description = "Default: ${DEFAULT-VALUE}.", defaultValue = "jvm")
-  private String backend = "jvm";
+  @Option(
+      names = "--backend",
+      split = ",",
+      description = "Such as jvm,opencl: several take turns (default: ${DEFAULT-VALUE}).",
+      defaultValue = "jvm")
+  private List<String> names = List.of();
 
   @Option(names = "--device", description = "Which device of the backend.", defaultValue = "")
   private String device = "";
@@ -64,23 +69,30 @@ final class AttentionBenchCommand implements Callable<Integer> {
     if (rounds < 1 || keys.stream().anyMatch(k -> k < 1024 || k % 64 != 0)) {
       throw new UsageException("--rounds is at least 1, --keys at least 1024 and multiples of 64");
     }
-    try (Backend b = Backends.named(backend).open(new BackendOptions(device, threads))) {
+    List<Backend> backends = new ArrayList<>();
+    try {
+      for (String name : names) {
+        backends.add(Backends.named(name).open(new BackendOptions(device, threads)));
+      }
       double rate =
           MemoryRate.measure(threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
-      System.out.printf("%s; memory reads at %.1f GB/s; KV in %s%n%n", b.device(), rate, kv);
+      String devices = String.join("; ", backends.stream().map(Backend::device).toList());
+      System.out.printf("%s; memory reads at %.1f GB/s; KV in %s%n%n", devices, rate, kv);
       System.out.println(
-          "| keys | step | plan | ms (median) | min | max | speed-up | fewer bytes | share | GB/s | keys read |");
-      System.out.println("|---|---|---|---|---|---|---|---|---|---|---|");
+          "| backend | keys | step | plan | ms (median) | min | max | speed-up | fewer bytes | share | GB/s | keys read |");
+      System.out.println("|---|---|---|---|---|---|---|---|---|---|---|---|");
       for (int n : keys) {
         for (String w : work) {
           AttentionRig.Work what = work(w);
           print(
               n,
               what,
-              new AttentionRig(b, kv, n, System.err::println)
+              new AttentionRig(backends, kv, n, System.err::println)
                   .run(what, p -> p.equals("dense") || p.startsWith(plans)));
         }
       }
+    } finally {
+      backends.forEach(Backend::close);
     }
     return 0;
   }
@@ -96,13 +108,15 @@ final class AttentionBenchCommand implements Callable<Integer> {
     };
   }
 
-  private static void print(int keys, AttentionRig.Work work, List<AttentionRig.Line> lines) {
+  private void print(int keys, AttentionRig.Work work, List<AttentionRig.Line> lines) {
     AttentionRig.Line dense = lines.getFirst();
     for (AttentionRig.Line l : lines) {
+      dense = l.backend() == dense.backend() ? dense : l;
       double speedUp = dense.median() / l.median();
       double fewer = dense.bytes() / l.bytes();
       System.out.printf(
-          "| %d | %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f %% | %.1f | %.1f %% |%n",
+          "| %s | %d | %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f %% | %.1f | %.1f %% |%n",
+          names.get(l.backend()),
           keys,
           work.name(),
           l.plan(),

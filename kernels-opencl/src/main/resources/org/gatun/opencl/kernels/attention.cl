@@ -92,15 +92,12 @@ inline bool interior(const global int *step, int4 lim, const Tile *t, int page, 
 // (sequence, KV head) reads single tokens, a bit each. Blocks: the sequence's own pages, of which
 // each (row, KV head) reads some, a bit each.
 #if defined(PLAN_KEPT)
-#define PLAN_ARGS , const global uint *bits, int words, const global int *sizes, int prefixPages
+#define PLAN_ARGS \
+  , int tiles, volatile global uint *bits, int words, const global int *sizes, int prefixPages
 #define PLAN_TILE kept_tile(step, lim, &t, sizes)
 #define PLAN_PAGE(page) ((long)SEQ_FIELD(step, lim, SEQ_PREFIX, t.seq) * prefixPages + (page))
 #define PLAN_WORD(slot) bits[((long)t.seq * KV_HEADS + head) * words + (slot) / 32]
 #define PLAN_READS(page) (PLAN_WORD((page) * PAGE) | PLAN_WORD((page) * PAGE + 32))
-#define PLAN_SKIP(page)    \
-  if (!PLAN_READS(page)) { \
-    continue;              \
-  }
 #define PLAN_SEES(f, slot) (PLAN_WORD(slot) >> ((slot) % 32) & 1u)
 #define PLAN_INSIDE false
 inline void kept_tile(const global int *step, int4 lim, Tile *t, const global int *sizes) {
@@ -116,10 +113,6 @@ inline void kept_tile(const global int *step, int4 lim, Tile *t, const global in
   (bits[((long)(t.rowStart + (f) / G) * KV_HEADS + head) * words + (page) / 32] >> ((page) % 32) & \
    1u)
 #define PLAN_READS(page) some_row_reads(bits, words, &t, head, page)
-#define PLAN_SKIP(page)    \
-  if (!PLAN_READS(page)) { \
-    continue;              \
-  }
 #define PLAN_SEES(f, slot) (PLAN_ROW(f, (slot) / PAGE) && visible(step, lim, &t, f, slot, window))
 // A tile of one row: who does not skip the page reads it.
 #define PLAN_INSIDE                                              \
@@ -139,7 +132,7 @@ inline bool some_row_reads(const global uint *bits, int words, const Tile *tile,
 #define PLAN_ARGS
 #define PLAN_TILE
 #define PLAN_PAGE(page) (long)step[t.table + (page)]
-#define PLAN_SKIP(page)
+#define PLAN_READS(page) true
 #define PLAN_SEES(f, slot) visible(step, lim, &t, f, slot, window)
 #define PLAN_INSIDE interior(step, lim, &t, page, window)
 #endif
@@ -193,13 +186,14 @@ kernel void combine(const global int *step, int4 lim, const global float *parts,
   long row = t.rowStart + (t.first + i) / G;
   int h = head * G + (t.first + i) % G;
   global float *out = o + (row * HEADS + h) * DIM;
-  for (int d = 0; d < DIM; d++) {
-    float v = 0;
+  for (int c = 0; c < DIM / 16; c++) {
+    float16 v = 0;
     for (int s = 0; s < splits; s++) {
       float m = p[s * stride + DIM];
-      v += m == -INFINITY ? 0 : p[s * stride + d] * exp(m - maximum);
+      float weight = m == -INFINITY ? 0 : exp(m - maximum);
+      v += weight > 0 ? vload16(c, p + s * stride) * weight : (float16)0;
     }
-    out[d] = sum > 0 ? v / sum : 0;
+    vstore16(sum > 0 ? v / sum : (float16)0, c, out);
   }
   if (lse) {
     lse[row * HEADS + h] = sum > 0 ? maximum + log(sum) : -INFINITY;

@@ -34,7 +34,9 @@ kernel __attribute__((reqd_work_group_size(64, 2, 1))) void attention(
     acc[i] = 0;
   }
   for (int page = pages.x; page < pages.y; page++) {
-    PLAN_SKIP(page)
+    if (!PLAN_READS(page)) {
+      continue;
+    }
     long at = (PLAN_PAGE(page) * KV_HEADS + head) * KV_BLOCK(DIM);
     int slots = min(PAGE, t.to - page * PAGE);
     bool inside = PLAN_INSIDE && slots == PAGE;

@@ -71,15 +71,19 @@ INLINE float max16(float16 v) {
   return fmax(c.x, c.y);
 }
 
-// Reads a byte of every line of `bytes` bytes, so that memory brings them while nothing waits for
-// one: products keep too few loads in flight to read at its pace. Volatile, or the compiler drops
-// it.
-INLINE void touch(const global void *at, int bytes) {
-  const volatile global uchar *p = (const volatile global uchar *)at;
-  for (int i = 0; i < bytes; i += 64) {
-    (void)p[i];
+// Asks for the lines of `bytes` bytes, so that memory brings them while products go on: loads keep
+// too few of them in flight. Compilers whose target is the host itself have a builtin that does it;
+// PoCL's prefetch() is empty.
+#if defined(__x86_64__) || defined(__aarch64__)
+#define ASK(at, bytes)                                                  \
+  _Pragma("unroll") for (int line_ = 0; line_ < (bytes); line_ += 64) { \
+    __builtin_prefetch((const global char *)(at) + line_, 0, 3);        \
   }
-}
+#else
+#define ASK(at, bytes) prefetch((const global char *)(at), bytes);
+#endif
 
 // Clusters of a plane of a lookup's scratch.
 #define LOOKUP_PLANE(n) (((n) + 15) / 16 * 16)
+// The number of units of kept tokens that were taken, behind the bits of all sequences.
+#define KEPT_TAKEN(bits, lim, heads, words) ((bits) + (long)(lim).z * (heads) * (words))

@@ -16,6 +16,9 @@ kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void lookup(
   int head = get_group_id(0);
   int seq = get_group_id(1);
   int prefix = SEQ_FIELD(step, lim, SEQ_PREFIX, seq);
+  if (id == 0 && head == 0 && seq == 0) {
+    *KEPT_TAKEN(bits, lim, KV_HEADS, words) = 0;
+  }
   if (prefix < 0) {  // the whole work-group
     return;
   }

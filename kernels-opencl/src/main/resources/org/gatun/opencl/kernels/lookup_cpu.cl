@@ -2,6 +2,8 @@
 // is over vectors.
 #define G (HEADS / KV_HEADS)
 #define LOOKUP_QUERIES 4
+// Centroids between the one that is asked for and the one that is multiplied.
+#define AHEAD 32
 
 // Mean estimated softmax weight per key of every cluster that has keys. Planes end with whole
 // vectors.
@@ -18,50 +20,56 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
   float qs[LOOKUP_QUERIES * DIM];  // [query][element], scaled
   for (int f = 0; f < rows * G; f += LOOKUP_QUERIES) {
     int count = min(LOOKUP_QUERIES, rows * G - f);
-    float most[LOOKUP_QUERIES];
     for (int t = 0; t < LOOKUP_QUERIES; t++) {
       int from = f + min(t, count - 1);
       const global float *query = q + ((long)(from / G) * HEADS + head * G + from % G) * DIM;
       for (int d = 0; d < DIM; d++) {
         qs[t * DIM + d] = query[d] * scale * RAW_SCALE;
       }
-      most[t] = -INFINITY;
     }
-    for (int i = 0; i < plane; i++) {
-      if (i % 64 == 0) {
-        touch(centroids + (long)i * DIM, 2 * DIM * min(64, n - i));
-      }
-      if (keys[i] == 0) {
-        for (int t = 0; t < LOOKUP_QUERIES; t++) {
-          x[(long)t * plane + i] = -INFINITY;
+    for (int c = 0; c < LOOKUP_QUERIES * plane / 16; c++) {
+      vstore16(-INFINITY, c, x);
+    }
+    for (int i = 0; i < n;) {
+      int at[WIDE];
+      int found = 0;
+      for (; i < n && found < WIDE; i++) {
+        if (i + AHEAD < n && keys[i + AHEAD] > 0) {
+          ASK(centroids + (long)(i + AHEAD) * DIM, 2 * DIM)
         }
-        continue;
-      }
-      float16 dot[LOOKUP_QUERIES];
-      for (int t = 0; t < LOOKUP_QUERIES; t++) {
-        dot[t] = 0;
-      }
-      for (int d = 0; d < DIM / 16; d++) {
-        float16 c = raw_half16(vload16(d, centroids + (long)i * DIM));
-        _Pragma("unroll") for (int t = 0; t < LOOKUP_QUERIES; t++) {
-          dot[t] = fma(vload16(d, qs + t * DIM), c, dot[t]);
+        if (keys[i] > 0) {
+          at[found++] = i;
         }
       }
+      for (int w = found; w < WIDE; w++) {
+        at[w] = found > 0 ? at[0] : 0;
+      }
+      float sums[16];
+      ROW_DOTS(sums, LOOKUP_QUERIES, qs, raw_half16(vload16(c, centroids + (long)at[w] * DIM)))
       for (int t = 0; t < LOOKUP_QUERIES; t++) {
-        float v = sum16(dot[t]) * RAW_SCALE;
-        v = softCap > 0 ? softCap * tanh(v / softCap) : v;
-        x[(long)t * plane + i] = v;
-        most[t] = fmax(most[t], v);
+        for (int w = 0; w < found; w++) {
+          x[(long)t * plane + at[w]] = sums[t * WIDE + w] * RAW_SCALE;
+        }
       }
     }
     for (int t = 0; t < count; t++) {
-      if (most[t] == -INFINITY) {  // no cluster has keys
+      global float *row = x + (long)t * plane;
+      float16 top = -INFINITY;
+      for (int c = 0; c < plane / 16; c++) {
+        float16 v = vload16(c, row);
+        if (softCap > 0) {
+          v = select((float16)(-INFINITY), softCap * tanh(v / softCap), vload16(c, keys) > 0);
+          vstore16(v, c, row);
+        }
+        top = fmax(top, v);
+      }
+      float most = max16(top);
+      if (most == -INFINITY) {  // no cluster has keys
         continue;
       }
-      global float *row = x + (long)t * plane;
       float16 sum = 0;
       for (int c = 0; c < plane / 16; c++) {
-        float16 e = exp(vload16(c, row) - most[t]);
+        float16 e = exp(vload16(c, row) - most);
         sum = fma(e, vload16(c, keys), sum);
         vstore16(e, c, row);
       }

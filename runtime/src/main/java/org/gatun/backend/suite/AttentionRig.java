@@ -41,7 +41,8 @@ import org.jspecify.annotations.Nullable;
  * Measures attention plans beside dense attention: 32 query heads, 8 KV heads, head dim 128, over
  * as many layers as hold 131072 tokens together, so that neither what dense attention reads nor
  * what a plan keeps fits a cache. Prefixes have planted clusters, 5 % of the tokens; thresholds are
- * set so that the step's own queries keep the share asked for.
+ * set so that the step's own queries keep the share asked for. With several backends, all take
+ * turns.
  */
 public final class AttentionRig {
   private static final int HEADS = 32;
@@ -55,11 +56,13 @@ public final class AttentionRig {
   /**
    * One line of the table.
    *
+   * @param backend the place of the backend in the rig's list
    * @param millis sorted times of a step over all layers
    * @param bytes what the step must read, by the plan's lower bound
    * @param kept share of the prefix's (or context's) keys that was read
    */
-  public record Line(String plan, int layers, double[] millis, double bytes, double kept) {
+  public record Line(
+      int backend, String plan, int layers, double[] millis, double bytes, double kept) {
     /** The median time. */
     public double median() {
       return (millis[(millis.length - 1) / 2] + millis[millis.length / 2]) / 2;
@@ -68,20 +71,21 @@ public final class AttentionRig {
 
   private record Plan(String name, AttentionPlan plan, double sparsity) {}
 
-  private final Backend backend;
+  private final List<Backend> backends;
   private final KvCodec codec;
   private final int keys;
   private final int layers;
   private final Consumer<String> log;
 
   /** A rig over this many keys, and as many layers as exceed the caches. */
-  public AttentionRig(Backend backend, KvCodec codec, int keys, Consumer<String> log) {
-    this(backend, codec, keys, Math.max(1, TOTAL / keys), log);
+  public AttentionRig(List<Backend> backends, KvCodec codec, int keys, Consumer<String> log) {
+    this(backends, codec, keys, Math.max(1, TOTAL / keys), log);
   }
 
   /** A rig over this many keys and layers. */
-  public AttentionRig(Backend backend, KvCodec codec, int keys, int layers, Consumer<String> log) {
-    this.backend = backend;
+  public AttentionRig(
+      List<Backend> backends, KvCodec codec, int keys, int layers, Consumer<String> log) {
+    this.backends = backends;
     this.codec = codec;
     this.keys = keys;
     this.layers = layers;
@@ -103,7 +107,8 @@ public final class AttentionRig {
           new Plan("block top-k 64", new AttentionPlan.BlockTopK(64, 1, 8), 0));
 
   /**
-   * Measures plans, interleaved, in the order of {@link #plans}. A single round is not warmed up.
+   * Measures plans, interleaved, in the order of {@link #plans}, backend by backend. A single round
+   * is not warmed up.
    *
    * @param which plans, by name
    */
@@ -121,13 +126,15 @@ public final class AttentionRig {
                 100.0 * prefix.indexBytes() / prefix.keyValueBytes()));
     List<Runner> runners = new ArrayList<>();
     try {
-      for (Plan p : plans) {
-        Runner r = new Runner(p, work, sharing(runners, p), prefix, queries);
-        runners.add(r);
-        for (int i = 0; i < (work.rounds == 1 ? 0 : work.rows > 1 ? 1 : 6); i++) {
-          r.time();
+      for (int b = 0; b < backends.size(); b++) {
+        for (Plan p : plans) {
+          Runner r = new Runner(b, p, work, sharing(runners, b, p), prefix, queries);
+          runners.add(r);
+          for (int i = 0; i < (work.rounds == 1 ? 0 : work.rows > 1 ? 1 : 6); i++) {
+            r.time();
+          }
+          log.accept("  ready: " + p.name);
         }
-        log.accept("  ready: " + p.name);
       }
       List<List<Double>> times = new ArrayList<>();
       runners.forEach(r -> times.add(new ArrayList<>()));
@@ -141,7 +148,12 @@ public final class AttentionRig {
         double[] t = times.get(i).stream().mapToDouble(x -> x).sorted().toArray();
         lines.add(
             new Line(
-                runners.get(i).plan.name, layers, t, runners.get(i).bytes(), runners.get(i).kept));
+                runners.get(i).backend,
+                runners.get(i).plan.name,
+                layers,
+                t,
+                runners.get(i).bytes(),
+                runners.get(i).kept));
       }
       return lines;
     } finally {
@@ -150,8 +162,11 @@ public final class AttentionRig {
   }
 
   /** A runner of the same plan, whose program and prefix serve another sparsity too. */
-  private static @Nullable Runner sharing(List<Runner> runners, Plan p) {
-    return runners.stream().filter(r -> r.plan.plan.equals(p.plan)).findFirst().orElse(null);
+  private static @Nullable Runner sharing(List<Runner> runners, int backend, Plan p) {
+    return runners.stream()
+        .filter(r -> r.backend == backend && r.plan.plan.equals(p.plan))
+        .findFirst()
+        .orElse(null);
   }
 
   private PrefixData prefix(int clusters) {
@@ -176,6 +191,7 @@ public final class AttentionRig {
 
   /** One plan, ready to run the step again and again: steps are never committed. */
   private final class Runner implements AutoCloseable {
+    private final int backend;
     private final Plan plan;
     private final Work work;
     private final Program program;
@@ -186,7 +202,14 @@ public final class AttentionRig {
     private double kept = 1;
     private double survivors = 1;
 
-    Runner(Plan plan, Work work, @Nullable Runner shared, PrefixData prefix, float[] queries) {
+    Runner(
+        int backend,
+        Plan plan,
+        Work work,
+        @Nullable Runner shared,
+        PrefixData prefix,
+        float[] queries) {
+      this.backend = backend;
       this.plan = plan;
       this.work = work;
       boolean squeezed = plan.plan instanceof AttentionPlan.Squeezed;
@@ -248,7 +271,7 @@ public final class AttentionRig {
           room.count() > 0 ? 2 * limits.pages() : keys / 64 + work.sequences * (work.rows / 64 + 2);
       CompileOptions o =
           new CompileOptions(limits, pages, codec, null, false, false, Progress.NONE, room, null);
-      return backend.compile(graph, new RandomTensors(1), o);
+      return backends.get(backend).compile(graph, new RandomTensors(1), o);
     }
 
     private void fill(KvSequence s) {
