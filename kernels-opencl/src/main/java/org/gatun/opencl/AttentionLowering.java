@@ -197,10 +197,7 @@ final class AttentionLowering {
       PrefixPool.Layer layer = pool.layer(op.layer());
       return new Launch(
           () ->
-              attention(
-                      " -DPLAN_PARTS -DPLAN_KEPT",
-                      layer.keys(),
-                      tiles.gpu() ? layer.values() : layer.keys())
+              attention(" -DPLAN_PARTS -DPLAN_KEPT", layer.keys(), layer.values())
                   .arg(1)
                   .arg(0)
                   .arg(0)
@@ -216,10 +213,8 @@ final class AttentionLowering {
               g[0] = count;
               g[1] = op.kvHeads();
               g[2] = kept;
-            } else if (kept > 0) { // they take units one by one
+            } else { // work-items take them one by one
               g[0] = Math.min(tiles.workers(), (long) count * op.kvHeads() * kept);
-            } else {
-              g[0] = 0;
             }
             g[3] = kept;
             g[4] = pages;

@@ -13,14 +13,15 @@ import org.gatun.attention.PrefixData;
 import org.gatun.attention.PrefixLimits;
 
 /**
- * Clustered prefixes on the device. Keys and values lie as in KV pages, 64 clustered tokens each,
- * but that keys are rows on a CPU, where a kept token then costs its own bytes; centroids and
+ * Clustered prefixes on the device, 64 clustered tokens to a page. On a GPU, keys and values lie as
+ * in KV pages. On a CPU keys are rows, and each has its value behind it, in the buffer of the keys:
+ * a kept token costs its own bytes, and neighbours that are kept are one piece. Centroids and
  * bounds lie as {@code lookup.cl} wants them.
  */
 final class PrefixPool implements AutoCloseable {
   private static final int PAGE = KvStore.PAGE_SLOTS;
 
-  /** A layer's buffers. */
+  /** A layer's buffers; on a CPU {@code values} is the one of the keys. */
   record Layer(
       KvLayer shape,
       ClBuffer keys,
@@ -60,7 +61,7 @@ final class PrefixPool implements AutoCloseable {
         ClBuffer[] b = new ClBuffer[7];
         long[] sizes = {
           transposed ? kv : 2 * kv,
-          transposed ? kv : 0,
+          kv,
           12L * room.count(),
           2 * heads * clusters() * l.headDim(),
           4 * heads * (clusters() + 1L),
@@ -69,7 +70,7 @@ final class PrefixPool implements AutoCloseable {
         };
         try {
           for (int i = 0; i < b.length; i++) {
-            b[i] = context.buffer(what, sizes[i]);
+            b[i] = i == 1 && !transposed ? b[0] : context.buffer(what, sizes[i]);
           }
         } catch (RuntimeException e) {
           for (ClBuffer made : b) {
