@@ -5,6 +5,7 @@ import static org.gatun.bindings.opencl.opencl_h.*;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /** A device buffer. */
 final class ClBuffer implements AutoCloseable {
@@ -12,9 +13,15 @@ final class ClBuffer implements AutoCloseable {
   private final MemorySegment handle;
   private final long size;
   private final boolean owner;
+  private final @Nullable Arena host;
   private boolean closed;
 
-  ClBuffer(ClContext context, MemorySegment handle, long size, boolean owner) {
+  /**
+   * @param host its memory, freed with it, if the device did not allocate it
+   */
+  ClBuffer(
+      ClContext context, MemorySegment handle, long size, boolean owner, @Nullable Arena host) {
+    this.host = host;
     this.context = context;
     this.handle = handle;
     this.size = size;
@@ -38,7 +45,7 @@ final class ClBuffer implements AutoCloseable {
           clCreateSubBuffer(
               handle, CL_MEM_READ_WRITE(), CL_BUFFER_CREATE_TYPE_REGION(), region, status);
       context.created(status, "slicing a buffer");
-      return new ClBuffer(context, sub, bytes, false);
+      return new ClBuffer(context, sub, bytes, false, null);
     }
   }
 
@@ -47,6 +54,9 @@ final class ClBuffer implements AutoCloseable {
     if (!closed) {
       closed = true;
       context.free(handle, owner ? size : 0);
+      if (host != null) {
+        host.close();
+      }
     }
   }
 }

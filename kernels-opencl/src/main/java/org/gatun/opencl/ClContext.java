@@ -9,6 +9,8 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.gatun.backend.LargePages;
+import org.jspecify.annotations.Nullable;
 
 /** A context on one device; creates and counts every OpenCL object, so that leaks show. */
 final class ClContext implements AutoCloseable {
@@ -81,6 +83,15 @@ final class ClContext implements AutoCloseable {
 
   /** A read-write buffer; {@code what} names it in errors. */
   ClBuffer buffer(String what, long size) {
+    return buffer(what, size, false);
+  }
+
+  /** A buffer that is read in short pieces from all over: on a CPU it asks for large pages. */
+  ClBuffer scattered(String what, long size) {
+    return buffer(what, size, !device.gpu() && !CHECKED);
+  }
+
+  private ClBuffer buffer(String what, long size, boolean largePages) {
     long padded = Math.max(CHECKED ? 4 : 64, size);
     if (padded > device.maxAllocBytes()) {
       throw new org.gatun.backend.BackendException(
@@ -93,13 +104,20 @@ final class ClContext implements AutoCloseable {
               + (device.maxAllocBytes() >> 20)
               + " MiB; use a smaller --ctx-size or model");
     }
+    @Nullable Arena host = largePages ? Arena.ofShared() : null;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
-      MemorySegment mem =
-          clCreateBuffer(handle, CL_MEM_READ_WRITE(), padded, MemorySegment.NULL, status);
+      MemorySegment at = host == null ? MemorySegment.NULL : LargePages.allocate(host, padded);
+      long flags = CL_MEM_READ_WRITE() | (host == null ? 0 : CL_MEM_USE_HOST_PTR());
+      MemorySegment mem = clCreateBuffer(handle, flags, padded, at, status);
       created(status, "allocating " + (padded >> 10) + " KiB for " + what);
       bytes.addAndGet(padded);
-      return new ClBuffer(this, mem, padded, true);
+      return new ClBuffer(this, mem, padded, true, host);
+    } catch (RuntimeException e) {
+      if (host != null) {
+        host.close();
+      }
+      throw e;
     }
   }
 

@@ -70,7 +70,7 @@ final class PrefixPool implements AutoCloseable {
         };
         try {
           for (int i = 0; i < b.length; i++) {
-            b[i] = i == 1 && !transposed ? b[0] : context.buffer(what, sizes[i]);
+            b[i] = i == 1 && !transposed ? b[0] : context.scattered(what, sizes[i]);
           }
         } catch (RuntimeException e) {
           for (ClBuffer made : b) {

@@ -7,6 +7,7 @@ import java.util.Map;
 import org.gatun.attention.KvCodec;
 import org.gatun.attention.KvStore;
 import org.gatun.attention.PrefixData;
+import org.gatun.backend.LargePages;
 
 /**
  * A prefix in memory. Keys are rows here, unlike in pages, each with its value behind it: a kept
@@ -63,7 +64,7 @@ final class JvmPrefix implements AutoCloseable {
 
   private long allocate(long size) {
     bytes += size;
-    return LargePages.allocate(arena, size + 256);
+    return LargePages.allocate(arena, size + 256).address();
   }
 
   /** One KV head of one layer. */

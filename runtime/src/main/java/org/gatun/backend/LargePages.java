@@ -1,4 +1,4 @@
-package org.gatun.backend.jvm;
+package org.gatun.backend;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -12,7 +12,7 @@ import java.util.Optional;
  * Memory that is read in short pieces from all over: asks Linux for 2 MiB pages, so that a piece
  * costs no walk of the page tables. Elsewhere, and where the system declines, it is plain memory.
  */
-final class LargePages {
+public final class LargePages {
   private static final long SIZE = 2 << 20;
   private static final int MADV_HUGEPAGE = 14;
   private static final int MADV_COLLAPSE = 25;
@@ -35,15 +35,15 @@ final class LargePages {
   private LargePages() {}
 
   /** Zeroed memory of the arena; small blocks as ever, large ones on large pages. */
-  static long allocate(Arena arena, long bytes) {
+  public static MemorySegment allocate(Arena arena, long bytes) {
     if (bytes < 2 * SIZE || MADVISE.isEmpty()) {
-      return arena.allocate(bytes, 64).address();
+      return arena.allocate(bytes, 64);
     }
     MemorySegment all = arena.allocate(bytes, SIZE);
     // Arenas write zeros, so small pages are there already: they are put together (Linux 6.1 on).
     advise(all, MADV_HUGEPAGE);
     advise(all, MADV_COLLAPSE);
-    return all.address();
+    return all;
   }
 
   /** A hint: what the system answers changes nothing. */
