@@ -2,6 +2,7 @@ package org.gatun.parallel.mpi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import org.gatun.bindings.mpi.mpi_h;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
@@ -14,10 +15,11 @@ import org.gatun.parallel.shm.Reduction;
  * 16-bit types, which MPI does not know, pass through native scratch memory, the latter as f32.
  *
  * <p>A rank that dies is the launcher's to notice. A rank that does not arrive is noticed by a
- * deadline thread, which ends the job: a blocking MPI call cannot be left in any other way.
+ * {@link WaitClock}, which ends the job: a blocking MPI call cannot be left in any other way.
  */
 final class MpiCommunicator implements Communicator {
   private static final long PIECE_ELEMENTS = 1 << 20;
+  private static final long ABORT_MILLIS = 2000;
   private static final MemorySegment IN_PLACE = MemorySegment.ofAddress(1);
 
   private final GroupSpec spec;
@@ -26,16 +28,15 @@ final class MpiCommunicator implements Communicator {
   private final MemorySegment floats = mpi_h.ompi_mpi_float();
   private final MemorySegment bytes = mpi_h.ompi_mpi_byte();
   private final MemorySegment sum = mpi_h.ompi_mpi_op_sum();
-  private final Thread deadline;
-  private volatile long enteredAt;
-  private volatile String current = "";
-  private long calls;
+  private final WaitClock clock;
   private volatile boolean closed;
 
-  MpiCommunicator(GroupSpec spec, MemorySegment world) {
+  /** A communicator; {@code threads}: whether MPI allows calls from several threads. */
+  MpiCommunicator(GroupSpec spec, MemorySegment world, boolean threads) {
     this.spec = spec;
     this.world = world;
-    this.deadline = Thread.ofPlatform().daemon().name("gatun-mpi-deadline").start(this::watch);
+    this.clock =
+        new WaitClock(spec.rank(), spec.worldSize(), world, spec.timeout(), threads, this::end);
   }
 
   @Override
@@ -134,6 +135,11 @@ final class MpiCommunicator implements Communicator {
     stopClock("MPI_Barrier", mpi_h.MPI_Barrier(world));
   }
 
+  @Override
+  public Duration timeout() {
+    return spec.timeout();
+  }
+
   /** Ends every process of the job, this one included; mpirun reports it. */
   @Override
   public void abort(String cause) {
@@ -144,7 +150,7 @@ final class MpiCommunicator implements Communicator {
   public void close() {
     if (!closed) {
       closed = true;
-      deadline.interrupt();
+      clock.close();
       Mpi.check("MPI_Finalize", mpi_h.MPI_Finalize());
     }
   }
@@ -153,48 +159,31 @@ final class MpiCommunicator implements Communicator {
     if (closed) {
       throw new IllegalStateException("communicator is closed");
     }
-    calls++;
-    current = call;
+    clock.next(call);
   }
 
   /** The deadline is for the wait inside MPI, not for own work around it. */
   private void startClock() {
-    enteredAt = System.nanoTime() | 1;
+    clock.start();
   }
 
   private void stopClock(String call, int code) {
-    enteredAt = 0;
+    clock.stop();
     Mpi.check(call, code);
-  }
-
-  private void watch() {
-    long limit = spec.timeout().toNanos();
-    while (!closed) {
-      try {
-        Thread.sleep(50);
-      } catch (InterruptedException e) {
-        return;
-      }
-      long since = enteredAt;
-      if (since != 0 && System.nanoTime() - since > limit) {
-        end(
-            new CommunicatorException(
-                rank(),
-                "waited "
-                    + limit / 1_000_000
-                    + " ms in "
-                    + current
-                    + " #"
-                    + calls
-                    + " for a rank that did not arrive (hung?)"));
-      }
-    }
   }
 
   private void end(CommunicatorException failure) {
     spec.onFailure().accept(failure);
     System.err.println("gatun: " + failure.getMessage());
-    int unused = mpi_h.MPI_Abort(world, 1);
+    System.err.flush();
+    // Where MPI itself is stuck, the end of this process is what its launcher notices.
+    Thread abort =
+        Thread.ofPlatform().daemon().start(() -> mpi_h.MPI_Abort(world, 1));
+    try {
+      abort.join(ABORT_MILLIS);
+    } catch (InterruptedException e) {
+      // Then at once.
+    }
     Runtime.getRuntime().halt(1);
   }
 

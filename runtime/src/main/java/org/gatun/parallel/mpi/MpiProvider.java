@@ -39,6 +39,33 @@ public final class MpiProvider implements CommunicatorProvider {
   @Override
   public Communicator open(GroupSpec spec) {
     NativeLibrary.MPI.require();
+    Thread joining = Thread.ofPlatform().daemon().start(() -> endUnlessJoined(spec));
+    try {
+      return join(spec);
+    } finally {
+      joining.interrupt();
+    }
+  }
+
+  /** Nothing else ends a wait for ranks that never start MPI. */
+  private static void endUnlessJoined(GroupSpec spec) {
+    try {
+      Thread.sleep(spec.joinTimeout());
+    } catch (InterruptedException e) {
+      return;
+    }
+    System.err.println(
+        "gatun: rank "
+            + spec.rank()
+            + ": the "
+            + spec.worldSize()
+            + " ranks did not join within "
+            + spec.joinTimeout().toSeconds()
+            + " s");
+    Runtime.getRuntime().halt(1);
+  }
+
+  private static Communicator join(GroupSpec spec) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment word = arena.allocate(ValueLayout.JAVA_INT);
       Mpi.check("MPI_Initialized", mpi_h.MPI_Initialized(word));
@@ -49,6 +76,7 @@ public final class MpiProvider implements CommunicatorProvider {
           "MPI_Init_thread",
           mpi_h.MPI_Init_thread(
               MemorySegment.NULL, MemorySegment.NULL, mpi_h.MPI_THREAD_MULTIPLE(), word));
+      boolean threads = word.get(ValueLayout.JAVA_INT, 0) >= mpi_h.MPI_THREAD_MULTIPLE();
       MemorySegment world = mpi_h.ompi_mpi_comm_world();
       Mpi.check(
           "MPI_Comm_set_errhandler",
@@ -58,7 +86,7 @@ public final class MpiProvider implements CommunicatorProvider {
       Mpi.check("MPI_Comm_size", mpi_h.MPI_Comm_size(world, word));
       int size = word.get(ValueLayout.JAVA_INT, 0);
       agree(arena, world, spec, rank, size);
-      return new MpiCommunicator(spec, world);
+      return new MpiCommunicator(spec, world, threads);
     }
   }
 

@@ -11,7 +11,10 @@ import org.gatun.parallel.Communicators;
 import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
 
-/** A rank under mpirun for tests: every collective checked; {@code hang} and {@code mismatch}. */
+/**
+ * A rank under mpirun for tests: every collective checked; {@code hang}, {@code stop}, {@code late},
+ * {@code die} and {@code mismatch}.
+ */
 final class MpiRank {
   private MpiRank() {}
 
@@ -21,10 +24,21 @@ final class MpiRank {
     String identity = args[0].equals("mismatch") ? "model " + rank : "model";
     GroupSpec spec =
         GroupSpec.of(rank, world, "mpi", identity)
-            .withTimeout(Duration.ofSeconds(args[0].equals("hang") ? 2 : 20));
+            .withTimeout(Duration.ofSeconds(args[0].matches("hang|stop") ? 2 : 20));
+    System.out.println("PID " + ProcessHandle.current().pid());
     try (Communicator c = Communicators.open("mpi", spec)) {
       if (args[0].equals("hang") && rank == 1) {
         Thread.sleep(60_000);
+      }
+      if (args[0].equals("late") && rank == 1) {
+        // Long enough for the others to say that they wait.
+        Thread.sleep(2500);
+      }
+      if (args[0].equals("stop") && rank == 1) {
+        c.barrier();
+        stop();
+      } else if (args[0].equals("stop")) {
+        c.barrier();
       }
       if (args[0].equals("die") && rank == 1) {
         Runtime.getRuntime().halt(7);
@@ -39,6 +53,12 @@ final class MpiRank {
       System.out.println("FAILED " + e.getMessage());
       Runtime.getRuntime().halt(3);
     }
+  }
+
+  /** As a debugger, or a batch system that suspends jobs, stops a process. */
+  private static void stop() throws Exception {
+    int unused =
+        new ProcessBuilder("kill", "-STOP", "" + ProcessHandle.current().pid()).start().waitFor();
   }
 
   private static void reduce(Communicator c, int n) {

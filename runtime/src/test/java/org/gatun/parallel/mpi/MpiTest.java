@@ -40,10 +40,32 @@ class MpiTest {
   }
 
   @Test
-  void aHangEndsTheJob() throws Exception {
+  void aHungRankIsNamed() throws Exception {
     Outcome o = mpirun(2, "hang");
     assertThat(o.code()).isNotZero();
-    assertThat(o.text()).contains("gatun: rank 0: waited 2000 ms in all-reduce #1");
+    assertThat(o.failures())
+        .containsExactly(
+            "gatun: rank 1: did not arrive at all-reduce #1 within 2000 ms (hung or stopped?);"
+                + " waiting: rank 0");
+    assertThat(o.alive()).isEmpty();
+  }
+
+  @Test
+  void aStoppedRankIsNamedByOneOfThoseThatWait() throws Exception {
+    Outcome o = mpirun(3, "stop");
+    assertThat(o.code()).isNotZero();
+    assertThat(o.failures())
+        .containsExactly(
+            "gatun: rank 1: did not arrive at all-reduce #2 within 2000 ms (hung or stopped?);"
+                + " waiting: rank 0, 2");
+    assertThat(o.alive()).isEmpty();
+  }
+
+  @Test
+  void aRankThatIsOnlyLateIsWaitedFor() throws Exception {
+    Outcome o = mpirun(3, "late");
+    assertThat(o.code()).as(o.text()).isZero();
+    assertThat(o.text()).contains("OK 0", "OK 1", "OK 2");
   }
 
   @Test
@@ -51,7 +73,27 @@ class MpiTest {
     assertThat(mpirun(2, "die").code()).isEqualTo(7);
   }
 
-  private record Outcome(int code, String text) {}
+  private record Outcome(int code, String text) {
+    List<String> failures() {
+      return text.lines().filter(l -> l.startsWith("gatun: ")).toList();
+    }
+
+    /** Ranks that stay: mpirun may return a moment before the system has ended them. */
+    List<Long> alive() throws InterruptedException {
+      for (int i = 0; i < 100 && !present().isEmpty(); i++) {
+        Thread.sleep(100);
+      }
+      return present();
+    }
+
+    private List<Long> present() {
+      return text.lines()
+          .filter(l -> l.startsWith("PID "))
+          .map(l -> Long.valueOf(l.substring(4)))
+          .filter(pid -> ProcessHandle.of(pid).isPresent())
+          .toList();
+    }
+  }
 
   private static Outcome mpirun(int ranks, String scenario) throws Exception {
     List<String> command =
