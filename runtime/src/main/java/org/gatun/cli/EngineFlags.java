@@ -1,11 +1,14 @@
 package org.gatun.cli;
 
 import java.nio.file.Path;
+import java.util.function.Function;
 import org.gatun.attention.KvCodec;
 import org.gatun.backend.Progress;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Session;
+import org.gatun.parallel.Communicator;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -76,11 +79,21 @@ final class EngineFlags {
       defaultValue = "${env:GATUN_COMM:-auto}")
   String communicator = "auto";
 
+  private @Nullable Communicator group;
+
   @Mixin AttentionFlags attention = new AttentionFlags();
 
   /** A session, behind the prefix if there is one. */
   Session session(Engine engine) {
     return attention.session(engine);
+  }
+
+  /**
+   * The ranks that the loaded engine is one of, or null. Its collectives are free for other use
+   * while no step runs.
+   */
+  @Nullable Communicator group() {
+    return group;
   }
 
   /** Loads the model for this many sessions. */
@@ -115,7 +128,14 @@ final class EngineFlags {
       if (RankGroup.isInProcess(ranks, backend)) {
         options = options.withThreadRanks(ranks);
       } else if (ranks > 1) {
-        options = options.withGroup(RankGroup.of(ranks, communicator));
+        Function<String, Communicator> join = RankGroup.of(ranks, communicator);
+        options =
+            options.withGroup(
+                identity -> {
+                  Communicator joined = join.apply(identity);
+                  group = joined;
+                  return joined;
+                });
       }
       return Engine.load(options);
     }

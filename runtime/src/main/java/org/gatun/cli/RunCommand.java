@@ -1,9 +1,6 @@
 package org.gatun.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -130,8 +127,9 @@ final class RunCommand implements Callable<Integer> {
     if (raw && (chat || system != null)) {
       throw new UsageException("--raw continues plain text; it does not go with --chat or -sys");
     }
+    boolean piped = "-".equals(file);
     String text = promptText();
-    if (text == null && !interactive) {
+    if (text == null && !interactive && !piped) {
       throw new UsageException("nothing to continue: give -p PROMPT, -f FILE or -i");
     }
     Request request = request();
@@ -153,10 +151,14 @@ final class RunCommand implements Callable<Integer> {
             "the model has no chat template, it continues text only: use -p with --raw, or give a"
                 + " model for conversations (-m)");
       }
+      PromptInput in = new PromptInput(System.in, engineFlags.group());
+      if (piped) {
+        text = in.all();
+      }
       Conversation c = new Conversation(engine, session, request, templated);
       boolean cancelled = text != null && c.turn(text).finish() == FinishReason.CANCELLED;
       if (interactive) {
-        converse(c);
+        converse(c, in);
       }
       if (profile) {
         ProfileTable.print(System.err, engine.profile(), engine.roofline().orElse(null));
@@ -165,13 +167,13 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private static void converse(Conversation c) throws IOException {
-    BufferedReader in =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+  private static void converse(Conversation c, PromptInput in) throws IOException {
     while (true) {
-      System.err.print("> ");
-      System.err.flush();
-      String line = in.readLine();
+      if (!RankGroup.isSilent()) {
+        System.err.print("> ");
+        System.err.flush();
+      }
+      String line = in.line();
       if (line == null) {
         System.err.println();
         return;
@@ -267,15 +269,13 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
+  /** The prompt that is known before the model is; standard input is read later. */
   private @Nullable String promptText() throws IOException {
     if (prompt != null && file != null) {
       throw new UsageException("-p and -f do not go together");
     }
-    if (file == null) {
+    if (file == null || file.equals("-")) {
       return prompt;
-    }
-    if (file.equals("-")) {
-      return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
     }
     Path p = Path.of(file);
     if (!Files.isReadable(p)) {
