@@ -124,13 +124,14 @@ public final class Engine implements AutoCloseable {
     return options
         .group()
         .apply(
-            "gatun 1, %s, %s, %s KV, context %d, chunk %d"
+            // The model last: the name of one in many files may be cut off at its end.
+            "gatun 2, %s, %s KV, context %d, chunk %d, %s"
                 .formatted(
                     model.config().family(),
-                    model.weights().key(),
                     options.kv().name(),
                     context,
-                    options.chunk()));
+                    options.chunk(),
+                    model.weights().content()));
   }
 
   private static Engine start(
