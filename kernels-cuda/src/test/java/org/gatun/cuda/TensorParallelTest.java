@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,12 +13,15 @@ import org.gatun.backend.BackendException;
 import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
+import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksLogits;
 import org.gatun.generate.golden.RanksText;
-import org.gatun.store.ModelStore;
+import org.gatun.model.SpeedModel;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -113,9 +115,24 @@ class TensorParallelTest {
   @Test
   @Tag("slow")
   void theRealModelAnswersAsOneRankDoes() {
-    Path model = ModelStore.defaultHome().resolve("models/gemma-3-270m-q4_k_m.gguf");
-    Assumptions.assumeTrue(
-        Files.isRegularFile(model), "the default model is not here: gatun models pull");
-    assertThat(run(model, 2)).isEqualTo(run(model, 1));
+    Path model = GoldenFiles.realModel().orElse(null);
+    Assumptions.assumeTrue(model != null, "the default model is not here: gatun models pull");
+    logitsAreThoseOfOneRank(model);
+  }
+
+  /** Two layers of the speed model's exact shape; 16,384 of its 128,256 ids. */
+  @Test
+  @Tag("slow")
+  void theSpeedModelsShapeAnswersAsOneRankDoes(@TempDir Path dir) {
+    Path model = dir.resolve("speed.gguf");
+    SpeedModel.Q8_0.write(model, 2, 16_384);
+    logitsAreThoseOfOneRank(model);
+  }
+
+  /** A step of three tokens and four of one: the virtual GPU takes long for each. */
+  private static void logitsAreThoseOfOneRank(Path model) {
+    assertThat(RanksLogits.of("cuda", model, 3, 2, 2, 4))
+        .hasSize(2)
+        .allMatch(RanksLogits.Difference::holds);
   }
 }

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
-import java.util.List;
 import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksLogits;
 import org.gatun.generate.golden.RanksText;
+import org.gatun.model.SpeedModel;
+import org.gatun.store.ModelStore;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -40,8 +42,19 @@ class TensorParallelTest {
   void theRealModelAnswersAsOneRankDoes() {
     Path file = GoldenFiles.realModel().orElse(null);
     assumeTrue(file != null, "the default model is not here: run `gatun models pull`");
-    List<Integer> whole = RanksText.greedy("opencl", file, 1, TOKENS);
-    assertThat(RanksText.greedy("opencl", file, 2, TOKENS)).isEqualTo(whole);
-    assertThat(RanksText.greedy("opencl", file, 4, TOKENS)).isEqualTo(whole);
+    logitsAreThoseOfOneRank(file, 12);
+  }
+
+  @Test
+  @Tag("slow")
+  void theSpeedModelAnswersAsOneRankDoes() {
+    logitsAreThoseOfOneRank(
+        SpeedModel.Q8_0.ensure(ModelStore.defaultHome(), (what, done, total) -> {}), 8);
+  }
+
+  private static void logitsAreThoseOfOneRank(Path model, int tokens) {
+    assertThat(RanksLogits.of("opencl", model, 8, tokens, 2, 4))
+        .hasSize(2)
+        .allMatch(RanksLogits.Difference::holds);
   }
 }

@@ -92,7 +92,7 @@ public enum SpeedModel {
         var unused = lock.lock();
         if (!Files.exists(path)) {
           Path part = path.resolveSibling(path.getFileName() + ".part");
-          GgufWriter writer = writer();
+          GgufWriter writer = writer(LAYERS, VOCABULARY);
           long total = writer.dataBytes();
           write(writer, part, done -> progress.report("write " + modelName(), done, total));
           Files.move(part, path, StandardCopyOption.ATOMIC_MOVE);
@@ -115,15 +115,29 @@ public enum SpeedModel {
     }
   }
 
-  private GgufWriter writer() {
+  /**
+   * Writes a smaller twin: fewer layers of the same shape, a smaller vocabulary. For machines that
+   * take minutes for a token, such as simulated ones.
+   *
+   * @throws ModelFormatException if it cannot be written
+   */
+  public void write(Path file, int layers, int vocabulary) {
+    try {
+      write(writer(layers, vocabulary), file, done -> {});
+    } catch (IOException | UncheckedIOException e) {
+      throw new ModelFormatException(file + ": cannot be written: " + e.getMessage(), e);
+    }
+  }
+
+  private GgufWriter writer(int layers, int vocabulary) {
     GgufWriter w =
         new GgufWriter()
             .put("general.architecture", "llama")
             .put("general.name", modelName())
             .put("general.quantization_version", 2)
-            .put("llama.vocab_size", VOCABULARY)
+            .put("llama.vocab_size", vocabulary)
             .put("llama.context_length", CONTEXT)
-            .put("llama.block_count", LAYERS)
+            .put("llama.block_count", layers)
             .put("llama.embedding_length", WIDTH)
             .put("llama.feed_forward_length", FEED_FORWARD)
             .put("llama.attention.head_count", HEADS)
@@ -133,13 +147,13 @@ public enum SpeedModel {
             .put("llama.attention.layer_norm_rms_epsilon", 1e-5f)
             .put("llama.rope.dimension_count", HEAD_DIM)
             .put("llama.rope.freq_base", 500_000f);
-    SyntheticVocabulary.of(VOCABULARY).putInto(w);
+    SyntheticVocabulary.of(vocabulary).putInto(w);
 
     float[] factors = RopeFactors.llama3(HEAD_DIM, 500_000, 32, 1, 4, 8192);
     tensor(w, "rope_freqs.weight", factors);
-    matrix(w, "token_embd.weight", embedding, WIDTH, VOCABULARY);
+    matrix(w, "token_embd.weight", embedding, WIDTH, vocabulary);
     norm(w, "output_norm.weight");
-    for (int l = 0; l < LAYERS; l++) {
+    for (int l = 0; l < layers; l++) {
       String n = "blk." + l + ".";
       norm(w, n + "attn_norm.weight");
       matrix(w, n + "attn_q.weight", matrices, WIDTH, HEADS * HEAD_DIM);

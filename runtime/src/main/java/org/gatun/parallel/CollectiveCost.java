@@ -54,6 +54,16 @@ public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet)
     return times;
   }
 
+  /** The constants, in words. */
+  private String assumed(int nodes) {
+    String own =
+        "assumed links of %.1f us and %.0f GB/s"
+            .formatted(inside.alpha() * 1e6, 1e-9 / inside.beta());
+    return nodes == 1
+        ? own
+        : own + ", between nodes %.1f us and %.0f GB/s".formatted(alphaNet * 1e6, 1e-9 / betaNet);
+  }
+
   /** The cheapest algorithm. */
   public String choose(long n, int t, int nodes) {
     return seconds(n, t, nodes).entrySet().stream()
@@ -70,6 +80,10 @@ public record CollectiveCost(DeviceCost inside, double alphaNet, double betaNet)
     out.printf(
         "all-reduce over %d ranks on %d node(s); modelled microseconds, cheapest first%n",
         ranks, nodes);
+    out.printf("gpu: %s, not measured%n", GPU_SERVER.assumed(nodes));
+    if (nodes == 1 && ranks > 1) {
+      out.println("shm: from latencies and bandwidths measured on one machine");
+    }
     for (long n : SIZES) {
       StringBuilder line = new StringBuilder();
       GPU_SERVER.seconds(n, ranks, nodes).entrySet().stream()

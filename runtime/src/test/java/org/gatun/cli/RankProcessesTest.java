@@ -1,10 +1,13 @@
 package org.gatun.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,6 +53,22 @@ class RankProcessesTest {
         .isNotEqualTo(drawn);
   }
 
+  @Test
+  void standardInputIsReadOnceForAllRanks() throws Exception {
+    String tiny = new RanksText.Case("llama", 2).model().toString();
+    List<String> converse = List.of("run", "-i", "-n", "5", "--temp", "0");
+    List<String> piped = List.of("run", "-f", "-", "-n", "5", "--temp", "0", "--raw");
+    String lines = output(Start.PROCESSES, 1, tiny, converse, "hello\nwell\n");
+    assertThat(lines.lines()).hasSizeGreaterThanOrEqualTo(2);
+    assertThat(output(Start.PROCESSES, 2, tiny, converse, "hello\nwell\n")).isEqualTo(lines);
+    if (hasMpirun()) {
+      assertThat(output(Start.MPIRUN, 2, tiny, converse, "hello\nwell\n")).isEqualTo(lines);
+      assertThat(output(Start.MPIRUN, 2, tiny, piped, "hello"))
+          .isEqualTo(output(Start.PROCESSES, 1, tiny, piped, "hello"))
+          .isNotBlank();
+    }
+  }
+
   static Stream<Arguments> ranks() {
     return Stream.of(Start.values())
         .flatMap(s -> Stream.of(2, 4).map(ranks -> Arguments.of(s, ranks)));
@@ -66,6 +85,7 @@ class RankProcessesTest {
           .isEqualTo(text(how, 1, file.toString(), sampling, 24))
           .isNotBlank();
     }
+    logitsAreOneRanks(how, ranks, file.toString());
   }
 
   /** The speed model's shape; it is written (1.3 GB) if no benchmark has done so. */
@@ -77,9 +97,41 @@ class RankProcessesTest {
     assertThat(text(how, ranks, file.toString(), GREEDY, 8))
         .isEqualTo(text(how, 1, file.toString(), GREEDY, 8))
         .isNotBlank();
+    logitsAreOneRanks(how, ranks, file.toString());
+  }
+
+  /** Whole logits of every position, teacher-forced: the perplexity of a text. */
+  private static void logitsAreOneRanks(Start how, int ranks, String model) throws Exception {
+    Path start = Files.createTempFile("gatun", ".txt");
+    try {
+      Files.writeString(
+          start,
+          """
+          Alice was beginning to get very tired of sitting by her sister on the bank, and of having
+          nothing to do.""");
+      List<String> score = List.of("perplexity", "-f", start.toString());
+      double whole = perplexity(output(how, 1, model, score, ""));
+      assertThat(perplexity(output(how, ranks, model, score, "")))
+          .isCloseTo(whole, withinPercentage(0.05));
+    } finally {
+      Files.delete(start);
+    }
+  }
+
+  private static double perplexity(String line) {
+    assertThat(line).matches("perplexity [0-9.]+ over [0-9]+ tokens\\s*");
+    return Double.parseDouble(line.split(" ")[1]);
   }
 
   private static String text(Start how, int ranks, String model, List<String> sampling, int tokens)
+      throws Exception {
+    List<String> args = new ArrayList<>(List.of("run", "-p", "Once upon a time", "--raw"));
+    args.addAll(List.of("-n", "" + tokens));
+    args.addAll(sampling);
+    return output(how, ranks, model, args, "");
+  }
+
+  private static String output(Start how, int ranks, String model, List<String> args, String input)
       throws Exception {
     List<String> command = new ArrayList<>();
     boolean mpi = how == Start.MPIRUN && ranks > 1;
@@ -97,16 +149,17 @@ class RankProcessesTest {
     if (mpi) {
       command.addAll(List.of("launch", "--tp", "" + ranks, "--"));
     }
-    command.addAll(List.of("run", "--backend", "jvm", "-m", model, "-p", "Once upon a time"));
-    command.addAll(List.of("--raw", "-n", "" + tokens, "-c", "64", "--kv", "f32", "-t", "1"));
-    command.addAll(sampling);
+    command.addAll(args);
+    command.addAll(List.of("--backend", "jvm", "-m", model, "-c", "64", "--kv", "f32", "-t", "1"));
     if (ranks > 1 && !mpi) {
       command.addAll(List.of("--tp", "" + ranks));
     }
     ProcessBuilder b = new ProcessBuilder(command).redirectError(Redirect.INHERIT);
     b.environment().put("GATUN_RANKS", how == Start.THREADS ? "threads" : "processes");
     Process p = b.start();
-    p.getOutputStream().close();
+    try (OutputStream in = p.getOutputStream()) {
+      in.write(input.getBytes(StandardCharsets.UTF_8));
+    }
     String out = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(p.waitFor()).as("exit code of %s over %d", how, ranks).isZero();
     return out;

@@ -177,8 +177,7 @@ final class MpiCommunicator implements Communicator {
     System.err.println("gatun: " + failure.getMessage());
     System.err.flush();
     // Where MPI itself is stuck, the end of this process is what its launcher notices.
-    Thread abort =
-        Thread.ofPlatform().daemon().start(() -> mpi_h.MPI_Abort(world, 1));
+    Thread abort = Thread.ofPlatform().daemon().start(() -> mpi_h.MPI_Abort(world, 1));
     try {
       abort.join(ABORT_MILLIS);
     } catch (InterruptedException e) {

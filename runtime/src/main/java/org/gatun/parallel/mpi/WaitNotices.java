@@ -61,7 +61,8 @@ final class WaitNotices {
     }
     sent.setAtIndex(ValueLayout.JAVA_LONG, peer, call);
     Mpi.check(
-        "MPI_Isend", mpi_h.MPI_Isend(part(sent, peer), 8, bytes, peer, TAG, comm, part(sends, peer)));
+        "MPI_Isend",
+        mpi_h.MPI_Isend(part(sent, peer), 8, bytes, peer, TAG, comm, part(sends, peer)));
     sending[peer] = true;
   }
 

@@ -12,8 +12,8 @@ import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
 
 /**
- * A rank under mpirun for tests: every collective checked; {@code hang}, {@code stop}, {@code late},
- * {@code die} and {@code mismatch}.
+ * A rank under mpirun for tests: every collective checked; {@code hang}, {@code stop}, {@code
+ * late}, {@code die} and {@code mismatch}.
  */
 final class MpiRank {
   private MpiRank() {}

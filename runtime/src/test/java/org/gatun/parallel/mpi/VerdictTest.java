@@ -20,7 +20,8 @@ class VerdictTest {
 
   @Test
   void whereAllWaitTheOneBehindIsNamed() {
-    assertThat(of(0, 7, 7, 6)).isEqualTo("rank 2: waits in its call #6 while rank 0 waits in barrier #7");
+    assertThat(of(0, 7, 7, 6))
+        .isEqualTo("rank 2: waits in its call #6 while rank 0 waits in barrier #7");
     assertThat(Verdict.of(0, new long[] {3, 3}, "barrier", 500).rank()).isEqualTo(-1);
   }
 
