@@ -70,6 +70,47 @@ __device__ inline void fetchTile(__half* to, const uint8_t* data, const float* s
   commitCopies();
 }
 
+// Queries of a tile's rows, of one head, into shared memory; rows that are not there become zeros.
+template <int D>
+__device__ inline void fetchQueries(__half* to, const float* q, const RowTile& rows, int heads,
+                                    int head) {
+  for (int i = threadIdx.x; i < FLASH_ROWS * (D / 4); i += FLASH_THREADS) {
+    int r = i / (D / 4), c = 4 * (i % (D / 4));
+    float4 v = r < rows.live
+                   ? *(const float4*)(q + ((size_t)(rows.row0 + r) * heads + head) * D + c)
+                   : make_float4(0, 0, 0, 0);
+    *(uint2*)(to + r * (D + 8) + c) = make_uint2(packHalf(v.x, v.y), packHalf(v.z, v.w));
+  }
+}
+
+// Q·Kᵀ of this warp's 16 rows and the first 16 · fragments of 64 keys; 0 for the others.
+template <int D>
+__device__ inline void scoresOfTile(float s[8][4], const __half* qs, const __half* ks,
+                                    int fragments) {
+  int warp = threadIdx.x >> 5, matrix = (threadIdx.x & 31) >> 3, r8 = threadIdx.x & 7;
+#pragma unroll
+  for (int j = 0; j < 8; j++)
+#pragma unroll
+    for (int e = 0; e < 4; e++) s[j][e] = 0;
+#pragma unroll
+  for (int k = 0; k < D; k += 16) {
+    uint32_t a[4];
+    loadMatrices(
+        sharedAddress(qs + (warp * 16 + (matrix & 1) * 8 + r8) * (D + 8) + k + (matrix >> 1) * 8),
+        a[0], a[1], a[2], a[3]);
+#pragma unroll
+    for (int j = 0; j < 8; j += 2) {
+      if (j >= 2 * fragments) break;
+      uint32_t b[4];
+      loadMatrices(
+          sharedAddress(ks + (8 * (j + (matrix >> 1)) + r8) * (D + 8) + k + (matrix & 1) * 8), b[0],
+          b[1], b[2], b[3]);
+      multiplyHalf(s[j], a, b[0], b[1]);
+      multiplyHalf(s[j + 1], a, b[2], b[3]);
+    }
+  }
+}
+
 template <int FORMAT, int D, typename Plan>
 __device__ inline void flashForward(const Step& step, const Plan& plan, const float* q,
                                     const Kv& kv, int heads, float scale, int window, float softCap,
@@ -84,12 +125,7 @@ __device__ inline void flashForward(const Step& step, const Plan& plan, const fl
   int head = blockIdx.y, kvHead = head / (heads / kv.heads);
   int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
 
-  for (int i = threadIdx.x; i < FLASH_ROWS * (D / 4); i += FLASH_THREADS) {
-    int r = i / (D / 4), c = 4 * (i % (D / 4));
-    float4 v = r < live ? *(const float4*)(q + ((size_t)(row0 + r) * heads + head) * D + c)
-                        : make_float4(0, 0, 0, 0);
-    *(uint2*)(qs + r * STRIDE + c) = make_uint2(packHalf(v.x, v.y), packHalf(v.z, v.w));
-  }
+  fetchQueries<D>(qs, q, rows, heads, head);
 
   int mine0 = min(warp * 16 + g, live - 1), mine1 = min(warp * 16 + g + 8, live - 1);
   Sight sight0(step, row0 + mine0, seq, window), sight1(step, row0 + mine1, seq, window);
@@ -119,10 +155,6 @@ __device__ inline void flashForward(const Step& step, const Plan& plan, const fl
     __syncthreads();  // K (and in the first turn Q) is there for all
 
     float s[8][4];
-#pragma unroll
-    for (int j = 0; j < 8; j++)
-#pragma unroll
-      for (int e = 0; e < 4; e++) s[j][e] = 0;
     bool gathered = Plan::GATHERS && now.gather;  // keys that every row sees
     int first = now.first;
     // of 16 keys; the rest is masked below
@@ -135,23 +167,7 @@ __device__ inline void flashForward(const Step& step, const Plan& plan, const fl
       if (mine == 0) fragments = 0;
       allRead = __popc(bits.x) + __popc(bits.y) == live;
     }
-#pragma unroll
-    for (int k = 0; k < D; k += 16) {
-      uint32_t a[4];
-      loadMatrices(
-          sharedAddress(qs + (warp * 16 + (matrix & 1) * 8 + r8) * STRIDE + k + (matrix >> 1) * 8),
-          a[0], a[1], a[2], a[3]);
-#pragma unroll
-      for (int j = 0; j < 8; j += 2) {
-        if (j >= 2 * fragments) break;
-        uint32_t b[4];
-        loadMatrices(
-            sharedAddress(ks + (8 * (j + (matrix >> 1)) + r8) * STRIDE + k + (matrix & 1) * 8),
-            b[0], b[1], b[2], b[3]);
-        multiplyHalf(s[j], a, b[0], b[1]);
-        multiplyHalf(s[j + 1], a, b[2], b[3]);
-      }
-    }
+    scoresOfTile<D>(s, qs, ks, fragments);
     __syncthreads();  // all have read K: the next one may come
     bool whole = gathered ? now.keys == PAGE
                           : allRead && simple && first + PAGE - 1 <= lowest.last &&

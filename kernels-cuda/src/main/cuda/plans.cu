@@ -1,6 +1,6 @@
 // Attention plans that choose what they read: selection on the device, then attention over the
 // choice. Compiled once per KV codec: -DGATUN_KV=KV_F16.
-#include "squeezed.cuh"
+#include "squeezed_tiles.cuh"
 #include "topk.cuh"
 
 #define ATTEND(HEADS)                                                                              \
@@ -25,7 +25,8 @@ ATTEND(8)
 // Tokens that are named one by one take registers: with three blocks those of 128 would spill.
 constexpr int prefixBlocks(int dim) { return dim == 128 ? 2 : flashBlocks(dim); }
 
-// grid (tiles of 64 rows, query heads): sequences that bring at least minRows rows.
+// grid (tiles of 64 rows, query heads): squeezed_tiles_ of all sequences, the others of those that
+// bring at least minRows rows.
 #define FLASH(D)                                                                                 \
   KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D))                                        \
       flash_pages_##D(Step step, PageUnion pages, const float* q, Kv kv, int heads, float scale, \
@@ -36,6 +37,10 @@ constexpr int prefixBlocks(int dim) { return dim == 128 ? 2 : flashBlocks(dim); 
       Step step, PrefixAndPages plan, const float* q, Kv kv, int heads, float scale, int window, \
       float softCap, int minRows, float* out, float* lse) {                                      \
     flashForward<KV, D>(step, plan, q, kv, heads, scale, window, softCap, minRows, out, lse);    \
+  }                                                                                              \
+  KERNEL __launch_bounds__(FLASH_THREADS, flashBlocks(D))                                        \
+      squeezed_tiles_##D(Step step, const float* q, Scoring at, Clusters c, Lookup l) {          \
+    lookupTiles<D>(step, q, at, c, l);                                                           \
   }
 
 FLASH(64)

@@ -3,6 +3,7 @@
 // Lookup, compaction, then attention over the tokens kept and the pages.
 #pragma once
 
+#include "flash.cuh"
 #include "plan_rows.cuh"
 
 // One level of a layer's clusters, for all prefixes: centroids [id][kv head][max][dim] f16, sizes
@@ -17,9 +18,12 @@ struct Clusters {
 };
 
 // Flags [sequence][kv head][max]: whether a cluster is kept. The coarser level's flags decide which
-// ones are looked at.
+// ones are looked at. Steps of few rows read centroids once and keep the scores; those of many
+// would keep too many, so they score twice, on tensor cores (squeezed_tiles.cuh).
 struct Lookup {
   float* sums;           // [row][head]: log sums over the clusters that are looked at
+  float* scores;         // [row][head][max]; null in steps of many rows
+  float* shares;         // [tile of rows][head][max]: sums over the tile's rows
   uint8_t* kept;         // of this level
   const uint8_t* above;  // of the coarser level; null at the top
 
@@ -28,7 +32,7 @@ struct Lookup {
   }
 };
 
-// grid (heads, rows): the log sum of N_j exp score(q, C_j).
+// grid (heads, rows): the log sum of N_j exp score(q, C_j), and the scores.
 KERNEL squeezed_sums(Step step, const float* q, Scoring at, Clusters c, Lookup l) {
   extern __shared__ float qs[];
   __shared__ float2 part[PLAN_THREADS / 32];
@@ -45,37 +49,39 @@ KERNEL squeezed_sums(Step step, const float* q, Scoring at, Clusters c, Lookup l
     bool live = i < count && c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
     float s = at.of(dotOfEight(live ? c.centroids + (of + i) * at.dim : nullptr, qs, at.dim));
     if (live) mine.add(s, c.sizes[of + i]);
+    if (live && (threadIdx.x & 7) == 0) l.scores[((size_t)r * at.heads + h) * c.max + i] = s;
   }
   mine = blockLogSum(mine, part);
   if (threadIdx.x == 0) l.sums[(size_t)r * at.heads + h] = mine.value();
 }
 
-// grid (stretches of 16 clusters, kv heads, sequences): which clusters are kept; their score is the
-// mean over the queries.
-KERNEL squeezed_keep(Step step, const float* q, Scoring at, Clusters c, Lookup l,
-                     int thresholdField) {
-  extern __shared__ float qs[];
-  int seq = blockIdx.z, head = blockIdx.y, i = blockIdx.x * KEYS_AT_ONCE + (threadIdx.x >> 3);
+// grid (stretches of 128 clusters, kv heads, sequences): which clusters are kept, one to a thread;
+// their score is the mean over the queries.
+KERNEL squeezed_keep(Step step, Scoring at, Clusters c, Lookup l, int thresholdField) {
+  int seq = blockIdx.z, head = blockIdx.y, i = blockIdx.x * PLAN_THREADS + threadIdx.x;
   if (seq >= step.sequenceCount()) return;
   int id = step.seq(PREFIX, seq);
-  if (id < 0 || blockIdx.x * KEYS_AT_ONCE >= c.count(id)) return;
+  if (id < 0 || i >= c.count(id)) return;
   size_t of = ((size_t)id * at.kvHeads + head) * c.max, list = (size_t)seq * at.kvHeads + head;
-  bool inside = i < c.count(id),
-       live = inside && c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
-  const __half* key = live ? c.centroids + (of + i) * at.dim : nullptr;
   int row0 = step.seq(ROW_START, seq), rows = step.seq(ROW_COUNT, seq), group = at.group();
+  bool live = c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
   float mean = 0;
-  for (int r = row0; r < row0 + rows; r++) {
-    __syncthreads();  // the queries before have been read
-    loadQueries(at, q, r, head * group, group, qs);
-    for (int g = 0; g < group; g++) {
-      float s = at.of(dotOfEight(key, qs + g * at.qDim(), at.dim));
-      mean += __expf(s - l.sums[(size_t)r * at.heads + head * group + g]);
+  if (live && l.scores) {
+    for (int r = row0; r < row0 + rows; r++) {
+      for (int g = 0; g < group; g++) {
+        size_t query = (size_t)r * at.heads + head * group + g;
+        mean += __expf(l.scores[query * c.max + i] - l.sums[query]);
+      }
     }
+  } else if (live) {
+    int first = 0;  // tile of the sequence, counted as RowTile does
+    for (int s = 0; s < seq; s++) first += (step.seq(ROW_COUNT, s) + FLASH_ROWS - 1) / FLASH_ROWS;
+    for (int t = first; t < first + (rows + FLASH_ROWS - 1) / FLASH_ROWS; t++)
+      for (int g = 0; g < group; g++)
+        mean += l.shares[((size_t)t * at.heads + head * group + g) * c.max + i];
   }
-  mean /= rows * group;
   float threshold = __int_as_float(step.seq(thresholdField, seq));
-  if (inside && (threadIdx.x & 7) == 0) l.kept[list * c.max + i] = live && mean > threshold;
+  l.kept[list * c.max + i] = live && mean / (rows * group) > threshold;
 }
 
 // The tokens kept, per sequence and KV head, and where the prefixes' keys and values lie: [id][kv

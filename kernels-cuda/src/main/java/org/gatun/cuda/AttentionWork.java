@@ -37,7 +37,7 @@ final class AttentionWork {
   static final int MANY = FEW + 1;
 
   private static final int FLASH_ROWS = 64;
-  private static final Set<Integer> FLASH_DIMS = Set.of(64, 80, 96, 128, 192, 256);
+  static final Set<Integer> FLASH_DIMS = Set.of(64, 80, 96, 128, 192, 256);
   private static final int MAX_DYNAMIC_SHARED = 8;
 
   private final Lowering lowering;
@@ -236,10 +236,7 @@ final class AttentionWork {
         lowering
             .kernels()
             .function(module + "_" + lowering.options().kvCodec(), kernel + a.headDim());
-    int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
-    Cuda.check(
-        cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared),
-        "take " + shared + " bytes of shared memory");
+    int shared = takeTiles(f, a);
     MemorySegment p =
         lowering
             .kv()
@@ -254,6 +251,15 @@ final class AttentionWork {
             .p(a.lse() ? lowering.at(n.out().get(1)) : 0)
             .pointers();
     return s -> lowering.launch(f, rowTiles(s.rows()), a.heads(), 1, THREADS, shared, p, n);
+  }
+
+  /** Lets a kernel have 64 rows and two tiles of 64 keys in shared memory; the bytes. */
+  static int takeTiles(MemorySegment f, Attention a) {
+    int shared = 2 * (FLASH_ROWS + 2 * PAGE) * (a.headDim() + 8);
+    Cuda.check(
+        cuFuncSetAttribute(f, MAX_DYNAMIC_SHARED, shared),
+        "take " + shared + " bytes of shared memory");
+    return shared;
   }
 
   /** Query heads that one block does together: those that share a KV head, up to eight. */

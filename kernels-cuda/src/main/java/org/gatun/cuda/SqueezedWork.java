@@ -15,12 +15,16 @@ import org.gatun.graph.op.Attention;
  */
 final class SqueezedWork {
   private static final int THREADS = 128;
-  private static final int CLUSTERS_PER_BLOCK = 16;
+
+  /** Rows of a step up to which scores of centroids are kept between sums and choice. */
+  private static final int FEW = 32;
 
   private final Lowering lowering;
   private final AttentionWork attention;
   private final PrefixLimits limits;
   private final long sums;
+  private final long scores;
+  private final long shares;
   private final long keptCoarse;
   private final long keptFine;
   private final long tokens;
@@ -40,11 +44,23 @@ final class SqueezedWork {
       }
     }
     long lists = lowering.options().limits().sequences() * kvHeads;
-    sums = pool.allocate(4 * lowering.options().limits().rows() * heads, "cluster scores");
+    int rows = lowering.options().limits().rows();
+    boolean all = graph.nodes().stream().anyMatch(n -> !tiled(n));
+    long few = all ? rows : Math.min(rows, FEW);
+    long tiles = rows > FEW ? attention.rowTiles(rows) : 0;
+    sums = pool.allocate(4 * few * heads, "cluster scores");
+    scores = pool.allocate(4 * few * heads * limits.clusters(), "cluster scores");
+    shares = pool.allocate(4 * tiles * heads * limits.clusters(), "cluster scores");
     keptCoarse = pool.allocate(lists * limits.clusters(), "kept clusters");
     keptFine = pool.allocate(lists * limits.clusters(), "kept clusters");
     tokens = pool.allocate(4 * lists * limits.tokens(), "kept tokens");
     counts = pool.allocate(4 * lists, "kept tokens");
+  }
+
+  /** Whether many rows are looked up by tiles; head dims without them keep all scores. */
+  private static boolean tiled(Node n) {
+    return !(n.op() instanceof Attention a && a.plan() instanceof Squeezed)
+        || AttentionWork.FLASH_DIMS.contains(a.headDim());
   }
 
   Work.Body attend(Node n, Attention a, Squeezed plan) {
@@ -84,24 +100,49 @@ final class SqueezedWork {
   private Work.Body lookup(
       Node n, Attention a, long[] clusters, int which, long kept, long above, int threshold) {
     Value q = n.in().getFirst();
-    MemorySegment sum = kernel("squeezed_sums");
+    long[] fewRows = {sums, scores, 0, kept, above};
+    long[] manyRows = {0, 0, shares, kept, above};
     MemorySegment keep = kernel("squeezed_keep");
-    MemorySegment sumArgs = args(q, a, clusters, which, kept, above).pointers();
-    MemorySegment keepArgs = args(q, a, clusters, which, kept, above).i(threshold).pointers();
-    int one = PlanArgs.queryBytes(a, 1);
-    int group = PlanArgs.queryBytes(a, a.heads() / a.kvHeads());
-    int stretches = Math.ceilDiv(limits.clusters(), CLUSTERS_PER_BLOCK);
+    MemorySegment keepFew = choosing(a, clusters, which, fewRows).i(threshold).pointers();
+    MemorySegment keepMany = choosing(a, clusters, which, manyRows).i(threshold).pointers();
+    Work.Body few = sums(n, a, scoring(q, a, clusters, which, fewRows).pointers());
+    Work.Body many =
+        tiled(n) ? tiles(n, a, scoring(q, a, clusters, which, manyRows).pointers()) : few;
+    int blocks = Math.ceilDiv(limits.clusters(), THREADS);
     int sequences = lowering.options().limits().sequences();
     return s -> {
-      lowering.launch(sum, a.heads(), s.rows(), 1, THREADS, one, sumArgs, n);
-      lowering.launch(keep, stretches, a.kvHeads(), sequences, THREADS, group, keepArgs, n);
+      boolean keeps = many == few || s.rows() <= FEW;
+      (keeps ? few : many).launch(s);
+      lowering.launch(
+          keep, blocks, a.kvHeads(), sequences, THREADS, 0, keeps ? keepFew : keepMany, n);
     };
   }
 
-  private Args args(Value q, Attention a, long[] clusters, int which, long kept, long above) {
-    return PlanArgs.scoring(lowering.args().p(lowering.at(q)), a)
-        .struct(clusters, which, limits.clusters())
-        .struct(new long[] {sums, kept, above});
+  private Work.Body sums(Node n, Attention a, MemorySegment args) {
+    MemorySegment f = kernel("squeezed_sums");
+    int shared = PlanArgs.queryBytes(a, 1);
+    return s -> lowering.launch(f, a.heads(), s.rows(), 1, THREADS, shared, args, n);
+  }
+
+  private Work.Body tiles(Node n, Attention a, MemorySegment args) {
+    MemorySegment f = kernel("squeezed_tiles_" + a.headDim());
+    int shared = AttentionWork.takeTiles(f, a);
+    return s ->
+        lowering.launch(f, attention.rowTiles(s.rows()), a.heads(), 1, THREADS, shared, args, n);
+  }
+
+  /** Parameters of the kernels that look at centroids. */
+  private Args scoring(Value q, Attention a, long[] clusters, int which, long[] lookup) {
+    return with(lowering.args().p(lowering.at(q)), a, clusters, which, lookup);
+  }
+
+  /** The same without queries. */
+  private Args choosing(Attention a, long[] clusters, int which, long[] lookup) {
+    return with(lowering.args(), a, clusters, which, lookup);
+  }
+
+  private Args with(Args args, Attention a, long[] clusters, int which, long[] lookup) {
+    return PlanArgs.scoring(args, a).struct(clusters, which, limits.clusters()).struct(lookup);
   }
 
   /** The kernels' {@code KeptTokens}: the prefix's planes as a {@code Kv}, lists, their stride. */

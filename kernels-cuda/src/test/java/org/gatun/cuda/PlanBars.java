@@ -68,22 +68,34 @@ final class PlanBars {
     double centroids = clusters * (2.0 * DIM + 4);
     bars.add(
         "squeezed_sums",
-        shape,
-        prefill,
-        "q of a head, all centroids and sizes, 7 sectors",
-        HEADS * rows * (Q + centroids + 7 * SECTOR),
-        HEADS * rows * (Q + 4) + centroids,
+        "1 row behind " + tokens + " tokens in " + clusters + " clusters",
+        decode,
+        "q of a head, all centroids, sizes and their scores, 7 sectors",
+        HEADS * (Q + centroids + 4 * clusters + 7 * SECTOR),
+        HEADS * (Q + 4 + 4 * clusters) + centroids,
         0,
         Map.of());
+    bars.add(
+        "squeezed_tiles_128",
+        HEADS + "/1 heads, " + shape,
+        prefill,
+        "64 rows of q, all centroids, sizes and shares; 9 sectors",
+        rows / 64.0 * HEADS * (64 * Q + centroids + 4 * clusters + 9 * SECTOR),
+        rows * HEADS * Q + centroids + rows / 64.0 * HEADS * 4 * clusters,
+        2.0 * HEADS * DIM * rows * clusters,
+        Map.of());
+    double shares = rows / 64.0 * HEADS * 4;
     bars.add(
         "squeezed_keep",
         shape,
         prefill,
-        "q and log sums of all rows, 16 centroids and sizes, their flags (a sector), 8 sectors",
-        clusters / 16.0 * (rows * HEADS * (Q + 4) + 16 * (2.0 * DIM + 4) + 9 * SECTOR),
-        rows * HEADS * (Q + 4) + centroids + clusters,
+        "shares of all tiles of rows and heads, sizes, flags, 9 sectors",
+        clusters * (shares + 4 + 1) + 9 * SECTOR,
+        clusters * (shares + 4 + 1),
         0,
-        Map.of());
+        Map.of(
+            "efficiency",
+            "a cluster is a few words, and the step's fields a word of a sector each"));
     int tokensOfMany = 2048;
     int many = 128;
     bars.add(
