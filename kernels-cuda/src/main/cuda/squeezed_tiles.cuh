@@ -4,7 +4,9 @@
 //   block   64 rows of one sequence, one query head; 4 warps of 16 rows
 //   pass 1  the log sum of N_j exp score(q, C_j) of each row
 //   pass 2  the same scores again; what the rows add to each cluster's S
-//   shared  Q [64][D + 8], two tiles of centroids (one travels while the other is multiplied)
+//   shared  Q [64][D + 8], two tiles of centroids (one travels while the other is multiplied). In
+//   the 16-byte gap behind centroid i lies its weight, in that behind row i of Q what each warp
+//   adds to cluster i: with D = 256 the tiles are all the shared memory that some devices have
 #pragma once
 
 #include "squeezed.cuh"
@@ -27,8 +29,6 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
                                    const Clusters& c, const Lookup& l) {
   extern __shared__ __align__(16) __half flash[];
   __half *qs = flash, *cs = qs + FLASH_ROWS * (D + 8);
-  __shared__ float weights[2][PAGE];  // keys of a tile's clusters; 0 for those not looked at
-  __shared__ float part[FLASH_THREADS / 32][PAGE];
   RowTile rows(step, blockIdx.x, 1);
   if (rows.seq < 0) return;
   int id = step.seq(PREFIX, rows.seq);
@@ -38,14 +38,19 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
   size_t of = ((size_t)id * at.kvHeads + kvHead) * c.max,
          list = (size_t)rows.seq * at.kvHeads + kvHead;
   int tiles = (count + PAGE - 1) / PAGE;
+  auto tileOf = [&](int turn) { return cs + (turn & 1) * PAGE * (D + 8); };
+  // keys of a tile's clusters; 0 for those not looked at
+  auto weight = [&](int turn, int i) -> float& {
+    return *(float*)(tileOf(turn) + i * (D + 8) + D);
+  };
+  auto parts = [&](int i) { return (float*)(qs + i * (D + 8) + D); };
   auto firstOf = [&](int turn) { return (turn < tiles ? turn : turn - tiles) * PAGE; };
   auto fetch = [&](int turn) {
     int first = firstOf(turn), i = first + threadIdx.x;
-    fetchCentroids<D>(cs + (turn & 1) * PAGE * (D + 8), c.centroids + (of + first) * D,
-                      count - first);
+    fetchCentroids<D>(tileOf(turn), c.centroids + (of + first) * D, count - first);
     if (threadIdx.x < PAGE) {
       bool live = i < count && c.sizes[of + i] > 0 && l.alive(c, list, of, i, c.max);
-      weights[turn & 1][threadIdx.x] = live ? c.sizes[of + i] : 0;
+      weight(turn, threadIdx.x) = live ? c.sizes[of + i] : 0;
     }
   };
   fetchQueries<D>(qs, q, rows, at.heads, head);
@@ -61,9 +66,8 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
     waitCopies<1>();
     __syncthreads();  // the centroids (and in the first turn Q) are there for all
     int first = firstOf(turn);
-    const float* weight = weights[turn & 1];
     float s[8][4];
-    scoresOfTile<D>(s, qs, cs + (turn & 1) * PAGE * (D + 8),
+    scoresOfTile<D>(s, qs, tileOf(turn),
                     warp * 16 < rows.live ? min(4, (count - first + 15) >> 4) : 0);
     if (turn < tiles) {
 #pragma unroll
@@ -73,7 +77,7 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
         for (int j = 0; j < 8; j++)
 #pragma unroll
           for (int e = 2 * h; e < 2 * h + 2; e++) {
-            s[j][e] = weight[8 * j + 2 * t + (e & 1)] > 0 ? at.of(s[j][e]) : -INFINITY;
+            s[j][e] = weight(turn, 8 * j + 2 * t + (e & 1)) > 0 ? at.of(s[j][e]) : -INFINITY;
             top = fmaxf(top, s[j][e]);
           }
         if (top == -INFINITY) continue;
@@ -81,7 +85,7 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
         for (int j = 0; j < 8; j++)
 #pragma unroll
           for (int e = 2 * h; e < 2 * h + 2; e++)
-            total += weight[8 * j + 2 * t + (e & 1)] * __expf(s[j][e] - top);
+            total += weight(turn, 8 * j + 2 * t + (e & 1)) * __expf(s[j][e] - top);
         sum[h].sum = sum[h].sum * __expf(sum[h].top - top) + total;
         sum[h].top = top;
       }
@@ -105,17 +109,18 @@ __device__ inline void lookupTiles(const Step& step, const float* q, const Scori
         for (int e = 0; e < 2; e++) {
           int i = 8 * j + 2 * t + e;
           float share = 0;
-          if (weight[i] > 0)
+          if (weight(turn, i) > 0)
             share = __expf(at.of(s[j][e]) - logs[0]) + __expf(at.of(s[j][e + 2]) - logs[1]);
 #pragma unroll
           for (int o = 4; o < 32; o <<= 1) share += __shfl_xor_sync(FULL_WARP, share, o);
-          if (g == 0) part[warp][i] = share;
+          if (g == 0) parts(i)[warp] = share;
         }
       __syncthreads();  // all warps' parts are there
       int i = threadIdx.x;
       if (i < PAGE && first + i < count) {
+        float4 p = *(const float4*)parts(i);
         l.shares[((size_t)blockIdx.x * at.heads + head) * c.max + first + i] =
-            part[0][i] + part[1][i] + part[2][i] + part[3][i];
+            p.x + p.y + p.z + p.w;
       }
     }
     __syncthreads();  // all have read the tile and the parts
