@@ -158,21 +158,12 @@ final class Lowering {
   }
 
   private List<Launch> gatedAct(GatedAct op, Node n) {
-    Value y = n.out().getFirst();
-    int counter = counter(y);
-    return List.of(
-        new Launch(
-            () ->
-                kernel(List.of("elementwise.cl"), "", "gated_act")
-                    .local(64, 1, 1)
-                    .arg(at.step())
-                    .arg(counter)
-                    .arg(in(n, 0))
-                    .arg(in(n, 1))
-                    .arg(out(n, 0))
-                    .arg(y.cols())
-                    .arg(kind(op.activation())),
-            (s, g) -> g[0] = Math.ceilDiv(rows(counter, s) * y.cols(), 64)));
+    return List.of(gate(op.activation(), n.out().getFirst(), in(n, 0), in(n, 1)));
+  }
+
+  /** y = activate(gate) · up, element by element; y may be one of them. */
+  private Launch gate(Activation activation, Value y, ClBuffer gate, ClBuffer up) {
+    return flat("gated_act", y, k -> k.arg(gate).arg(up).arg(kind(activation))).getFirst();
   }
 
   private static int kind(Activation a) {
@@ -312,7 +303,7 @@ final class Lowering {
     for (int p = 0; p < op.parts(); p++) {
       Value w = n.in().get(1 + p);
       ClBuffer bias = op.bias() ? weights.vector(n.in().get(1 + op.parts() + p).name()) : null;
-      project(launches, x, w, null, bias, n.out().get(p), "-DGATED=0", ready);
+      project(launches, x, w, null, bias, out(n, p), "-DGATED=0", ready);
     }
     return launches;
   }
@@ -324,12 +315,14 @@ final class Lowering {
     Value gate = n.in().get(1);
     Value up = n.in().get(2);
     Value y = n.out().getFirst();
-    String kind = "-DGATED=" + kind(op.activation());
     if (gate.dtype() == up.dtype()) {
-      project(launches, x, gate, up, null, y, kind, ready);
+      String kind = "-DGATED=" + kind(op.activation());
+      project(launches, x, gate, up, null, at.activation(y), kind, ready);
     } else {
-      project(launches, x, gate, null, null, y, "-DGATED=0", ready);
-      project(launches, x, up, null, null, y, kind + " -DGATE_IN_Y", ready);
+      ClBuffer ups = at.scratch("ungated", 4L * limits.rows() * y.cols());
+      project(launches, x, gate, null, null, at.activation(y), "-DGATED=0", ready);
+      project(launches, x, up, null, null, ups, "-DGATED=0", ready);
+      launches.add(gate(op.activation(), y, at.activation(y), ups));
     }
     return launches;
   }
@@ -341,7 +334,7 @@ final class Lowering {
       Value w,
       @Nullable Value w2,
       @Nullable ClBuffer bias,
-      Value y,
+      ClBuffer y,
       String gated,
       Set<Integer> ready) {
     Product p =
@@ -352,8 +345,8 @@ final class Lowering {
             weights.matrix(w.name()),
             w2 == null ? null : weights.matrix(w2.name()),
             bias,
-            at.activation(y),
-            y.cols(),
+            y,
+            Math.toIntExact(w.rows().at(0, 0)),
             x.cols(),
             gated);
     if (!tiles.gpu()) {

@@ -17,7 +17,7 @@ final class OclgrindLane {
       List.of(
           "(add|gather_rows|rms_norm|add_rms_norm|gated_act)/.*",
           "rope/(half/d=64/r=64|interleaved/d=64/r=32)/h=\\d/near",
-          "embed/[A-Z0-9_]+/first=4",
+          "embed/[A-Z0-9_]+/first=0",
           "sample/v=2/.*",
           "candidates/n=33/k=31/.*",
           "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/(1x\\d+x48|3x\\d+x5)",

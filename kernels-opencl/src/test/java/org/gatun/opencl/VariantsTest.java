@@ -71,8 +71,8 @@ class VariantsTest {
                 files,
                 List.of(
                     "-DLANES=1 -DGATED=0 -DNT=1" + x,
-                    "-DLANES=1 -DGATED=2 -DNT=8" + x,
-                    "-DLANES=1 -DGATED=1 -DGATE_IN_Y -DNT=4" + x)));
+                    "-DLANES=1 -DGATED=1 -DNT=4" + x,
+                    "-DLANES=1 -DGATED=2 -DNT=8" + x)));
       }
     }
     return tests;

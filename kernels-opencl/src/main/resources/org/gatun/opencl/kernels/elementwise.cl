@@ -17,7 +17,7 @@ kernel void copy(const global int *step, int counter, const global float *a, glo
 
 // kind 1: SiLU, 2: GELU in its tanh form
 kernel void gated_act(const global int *step, int counter, const global float *gate,
-                      const global float *up, global float *y, int cols, int kind) {
+                      const global float *up, int kind, global float *y, int cols) {
   long i = get_global_id(0);
   if (i < (long)step[counter] * cols) {
     float g = gate[i];

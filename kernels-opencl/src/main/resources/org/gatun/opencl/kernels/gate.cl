@@ -1,8 +1,7 @@
 // How a product is gated: y = activate(x Wgᵀ) · x Wᵀ, GATED naming the activation (1 SiLU, 2 GELU
-// in its tanh form). Where both weights have one format, a kernel forms both products (PRODUCTS 2).
-// Otherwise the gate's product, not yet activated, already lies in y (GATE_IN_Y), and the kernel of
-// the other format replaces it.
-#if GATED && !defined(GATE_IN_Y)
+// in its tanh form). Both weights have one format, and a kernel forms both products (PRODUCTS 2);
+// those of two formats are formed one by one, and gated_act follows.
+#if GATED
 #define PRODUCTS 2
 #else
 #define PRODUCTS 1

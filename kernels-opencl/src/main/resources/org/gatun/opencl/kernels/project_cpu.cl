@@ -119,17 +119,6 @@ kernel void project(const global int *step, int counter, const global uchar *res
 #endif
     float16 b = 0;
     int lanes = min(16, outs - 16 * g);
-#ifdef GATE_IN_Y
-    float16 gate[NT];
-    for (int t = 0; t < NT && tile * NT + t < rows; t++) {
-      const global float *in = y + (long)(tile * NT + t) * outs + 16 * g;
-      float some[16];
-      for (int i = 0; i < 16; i++) {
-        some[i] = i < lanes ? in[i] : 0;
-      }
-      gate[t] = vload16(0, some);
-    }
-#endif
     if (bias) {
       float tail[16];
       for (int i = 0; i < 16; i++) {

@@ -21,11 +21,7 @@
 inline float activate(float g) { return ACTIVATE(g); }
 
 INLINE void store(global float *y, float v, const global float *bias, int row) {
-#ifdef GATE_IN_Y
-  *y = activate(*y) * v;
-#else
   *y = bias ? v + bias[row] : v;
-#endif
 }
 
 // Matrix-vector: a work-group of 16 lanes × SLICES covers 16 rows; lane = row, so the words of a
