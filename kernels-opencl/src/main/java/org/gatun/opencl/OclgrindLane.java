@@ -18,7 +18,7 @@ final class OclgrindLane {
           "(add|gather_rows|rms_norm|add_rms_norm|gated_act)/.*",
           "rope/(half/d=64/r=64|interleaved/d=64/r=32)/h=\\d/near",
           "embed/[A-Z0-9_]+/first=0",
-          "sample/v=2/.*",
+          "sample/(v=2/.*|v=1000/Sampling.temperature=(0\\.7|1\\.3).*)",
           "candidates/n=33/k=31/.*",
           "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/(1x\\d+x48|3x\\d+x5)",
           "matmul/Q8_0/17x\\d+x48",
@@ -33,7 +33,7 @@ final class OclgrindLane {
           "rope/.*/near",
           "matmul/[A-Z0-9_]+/[13]x.*",
           "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x48",
-          "gated_matmul/(F16|Q8_0|Q4_K)/.*/1x.*",
+          "gated_matmul/((F16|Q8_0|Q4_K)/.*/1x.*|Q4_K\\+Q6_K/1x.*)",
           "attention_(squeezed|blocktopk)/h=2/1/.*",
           "attention/(full_mask|compacted_window|tree|int8_halves)");
 
