@@ -49,7 +49,8 @@ final class BlockTopKSpecs {
     cases.add(new Case(r.seed(), all[1], plans[1], KvCodec.F32, 5).build());
     Heads few = new Heads(2, 1, 32);
     for (KvCodec codec : KvCodec.values()) {
-      cases.add(new Case(r.seed(), few, plans[3], codec, 0).small());
+      AttentionPlan.BlockTopK two = new AttentionPlan.BlockTopK(2, 0, 1);
+      cases.add(new Case(r.seed(), few, two, codec, 0).small());
     }
     return cases;
   }
@@ -101,8 +102,7 @@ final class BlockTopKSpecs {
       run(rows("a", 130));
       builder.then(new OpCase.Fork("a", "b"));
       length.put("b", 130);
-      run(rows("a", 64), rows("b", 2));
-      run(rows("a", 1), rows("b", 1));
+      run(rows("a", 1), rows("b", 2));
       return builder.build();
     }
 

@@ -62,7 +62,7 @@ final class SqueezedSpecs {
     // For checkers that take a microsecond per instruction.
     Shape small = new Shape(2, 1, 32, 40, 6, 3);
     for (KvCodec codec : KvCodec.values()) {
-      cases.add(new Case(r.seed(), small, codec, 2, false, 0).build());
+      cases.add(new Case(r.seed(), small, codec, 2, false, 0).prompt(6).build());
     }
     return cases;
   }
@@ -77,6 +77,7 @@ final class SqueezedSpecs {
     private final float scale;
     private final SplittableRandom random;
     private final CaseBuilder builder;
+    private int prompt = 70;
     private final PrefixData[] prefixes = new PrefixData[2];
     private final List<OpCase.Run> runs = new ArrayList<>();
     private final Map<String, Integer> prefixOf = Map.of("p", 0, "q", 1, "f", 0);
@@ -105,6 +106,12 @@ final class SqueezedSpecs {
           .narrowing(Narrowing.ATTENTION);
     }
 
+    /** Rows of the first step behind a prefix. */
+    Case prompt(int rows) {
+      prompt = rows;
+      return this;
+    }
+
     OpCase build() {
       KvLayer layer = new KvLayer(0, shape.kvHeads, shape.dim);
       builder.kvLayer(0, shape.kvHeads, shape.dim);
@@ -128,7 +135,7 @@ final class SqueezedSpecs {
                 random.nextLong());
         builder.prefix(prefixes[i]);
       }
-      OpCase.Run prefill = run(rows("p", 70), rows("d", 5), rows("q", 1));
+      OpCase.Run prefill = run(rows("p", prompt), rows("d", 5), rows("q", 1));
       OpCase.Run decode = run(rows("d", 1), rows("q", 1), rows("p", 1));
       OpCase.Run forked = run(rows("f", 3), rows("p", 1));
       OpCase.Run last = run(rows("p", 2), rows("f", 1));
