@@ -1,5 +1,6 @@
 package org.gatun.opencl;
 
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -86,6 +87,13 @@ final class KvPool implements KvStore, AutoCloseable {
                     "compressed_copy"));
         ClBuffer keys =
             owned.add(context.buffer("compressed keys of layer " + a.layer(), 4L * floats * pages));
+        if (ClContext.CHECKED) {
+          // A page that leaves its sharers takes its keys along, also those that are not there yet:
+          // harmless, and reported.
+          try (Arena arena = Arena.ofConfined()) {
+            queue.write(keys, 0, arena.allocate(keys.size(), 64), keys.size(), true);
+          }
+        }
         compressed.put(a.layer(), new Compressed(keys, floats, copy));
         bytes += 4L * floats * pages;
       }

@@ -34,7 +34,8 @@ final class OclgrindLane {
           "matmul/[A-Z0-9_]+/[13]x.*",
           "matmul/(F32|F16|Q8_0|Q4_K)/17x.*x48",
           "gated_matmul/((F16|Q8_0|Q4_K)/.*/1x.*|Q4_K\\+Q6_K/1x.*)",
-          "attention_(squeezed|blocktopk)/h=2/1/.*",
+          "attention_squeezed/h=2/1/.*",
+          "attention_blocktopk/h=2/1/.*/F16",
           "attention/(full_mask|compacted_window|tree|int8_halves)");
 
   private OclgrindLane() {}

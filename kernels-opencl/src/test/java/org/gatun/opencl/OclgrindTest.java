@@ -45,7 +45,7 @@ class OclgrindTest {
     suites.put("gated", List.of("gated_matmul/Q8_0", "gated_matmul/Q6_K"));
     suites.put("gated, two formats", List.of("gated_matmul/Q4_K+Q6_K/1x"));
     suites.put("squeezed", List.of("attention_squeezed/h=2/1"));
-    suites.put("block top-k", List.of("attention_blocktopk/h=2/1"));
+    suites.put("block top-k", List.of("attention_blocktopk/h=2/1/d=32/k=2,0,1/F16"));
     suites.put("kv edits and masks", List.of("attention/tree", "attention/full", "attention/comp"));
     for (KvCodec c : KvCodec.values()) {
       suites.put("attention " + c, List.of("attention/h=8/2/d=128/w=20/cap=5.0/" + c));
