@@ -91,6 +91,7 @@ final class ClContext implements AutoCloseable {
     return buffer(what, size, !device.gpu() && !CHECKED);
   }
 
+  @SuppressWarnings("MustBeClosedChecker") // the buffer owns its host memory and closes it
   private ClBuffer buffer(String what, long size, boolean largePages) {
     long padded = Math.max(CHECKED ? 4 : 64, size);
     if (padded > device.maxAllocBytes()) {
