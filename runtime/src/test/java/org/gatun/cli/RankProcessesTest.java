@@ -31,8 +31,10 @@ class RankProcessesTest {
     THREADS,
     /** Processes of our launcher, over shared memory. */
     PROCESSES,
-    /** Processes of mpirun. */
-    MPIRUN
+    /** Processes of mpirun; on one host they talk over shared memory. */
+    MPIRUN,
+    /** Processes of mpirun that talk over MPI, as they do on several hosts. */
+    MPI
   }
 
   private static final List<String> GREEDY = List.of("--temp", "0");
@@ -62,7 +64,7 @@ class RankProcessesTest {
     assertThat(lines.lines()).hasSizeGreaterThanOrEqualTo(2);
     assertThat(output(Start.PROCESSES, 2, tiny, converse, "hello\nwell\n")).isEqualTo(lines);
     if (hasMpirun()) {
-      assertThat(output(Start.MPIRUN, 2, tiny, converse, "hello\nwell\n")).isEqualTo(lines);
+      assertThat(output(Start.MPI, 2, tiny, converse, "hello\nwell\n")).isEqualTo(lines);
       assertThat(output(Start.MPIRUN, 2, tiny, piped, "hello"))
           .isEqualTo(output(Start.PROCESSES, 1, tiny, piped, "hello"))
           .isNotBlank();
@@ -134,7 +136,7 @@ class RankProcessesTest {
   private static String output(Start how, int ranks, String model, List<String> args, String input)
       throws Exception {
     List<String> command = new ArrayList<>();
-    boolean mpi = how == Start.MPIRUN && ranks > 1;
+    boolean mpi = (how == Start.MPIRUN || how == Start.MPI) && ranks > 1;
     if (mpi) {
       Assumptions.assumeTrue(hasMpirun(), "no mpirun");
       command.addAll(
@@ -147,7 +149,8 @@ class RankProcessesTest {
     command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     if (mpi) {
-      command.addAll(List.of("launch", "--tp", "" + ranks, "--"));
+      command.addAll(List.of("launch", "--tp", "" + ranks));
+      command.addAll(how == Start.MPI ? List.of("--comm", "mpi", "--") : List.of("--"));
     }
     command.addAll(args);
     command.addAll(List.of("--backend", "jvm", "-m", model, "-c", "64", "--kv", "f32", "-t", "1"));
