@@ -57,18 +57,16 @@ typedef struct {
   int table, total, near, fine, coarse;
 } Sight;
 
-INLINE Sight sight(const global int *step, int4 lim, int row, int localPages) {
+INLINE void find_sight(const global int *step, int4 lim, int row, int localPages, Sight *v) {
   int seq = ROW_FIELD(step, lim, ROW_SEQUENCE, row);
   int length = SEQ_FIELD(step, lim, SEQ_KV_LENGTH, seq);
   bool causal = SEQ_FIELD(step, lim, SEQ_MASK, seq) == MASK_CAUSAL;
   int slot = ROW_FIELD(step, lim, ROW_SLOT, row);
   int bound = causal ? slot : length - SEQ_FIELD(step, lim, SEQ_ROW_COUNT, seq) - 1;
-  Sight v;
-  v.table = PAGE_BASE(lim) + SEQ_FIELD(step, lim, SEQ_TABLE, seq);
-  v.total = (causal ? slot : length - 1) / PAGE + 1;
-  v.near =
-      causal ? max(0, v.total - localPages) : max(0, (bound + 1) / PAGE - max(localPages, 2) + 1);
-  v.fine = seen(bound);
-  v.coarse = seen_coarse(bound);
-  return v;
+  v->table = PAGE_BASE(lim) + SEQ_FIELD(step, lim, SEQ_TABLE, seq);
+  v->total = (causal ? slot : length - 1) / PAGE + 1;
+  v->near =
+      causal ? max(0, v->total - localPages) : max(0, (bound + 1) / PAGE - max(localPages, 2) + 1);
+  v->fine = seen(bound);
+  v->coarse = seen_coarse(bound);
 }

@@ -87,7 +87,8 @@ kernel void choose(const global int *step, int4 lim, const global float *q,
                    int init, int localPages) {
   int head = get_global_id(0);
   int row = get_global_id(1);
-  Sight v = sight(step, lim, row, localPages);
+  Sight v;
+  find_sight(step, lim, row, localPages, &v);
   long own = (long)row * KV_HEADS + head;
   bits += own * words;
   bool all = v.total <= blocks;

@@ -21,7 +21,8 @@ kernel __attribute__((reqd_work_group_size(LOCAL, 1, 1))) void choose(
   int id = get_local_id(0);
   int head = get_group_id(0);
   int row = get_group_id(1);
-  Sight v = sight(step, lim, row, localPages);
+  Sight v;
+  find_sight(step, lim, row, localPages, &v);
   long own = (long)row * KV_HEADS + head;
   bits += own * words;
   bool all = v.total <= blocks;
