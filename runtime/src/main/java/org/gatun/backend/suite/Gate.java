@@ -47,6 +47,7 @@ public final class Gate {
    * @param compared kernels × cases that have baselines and ran
    * @param unknown cases without baselines
    * @param gone cases with baselines that did not run, though the run was complete
+   * @param uncounted cases with baselines that passed, and of which nothing was counted
    * @param skipped why nothing was compared; empty if it was
    */
   public record Outcome(
@@ -56,10 +57,23 @@ public final class Gate {
       List<Change> changes,
       List<String> unknown,
       List<String> gone,
+      List<String> uncounted,
       String skipped) {
-    /** Whether some counter rose. */
+    /** Whether some counter rose, or was not there to be compared. */
     public boolean failed() {
-      return changes.stream().anyMatch(Change::worse);
+      return !failures().isEmpty();
+    }
+
+    /** A line per reason to fail. */
+    public List<String> failures() {
+      List<String> all = new ArrayList<>();
+      changes.stream().filter(Change::worse).forEach(c -> all.add(c.toString()));
+      if (!uncounted.isEmpty()) {
+        all.add(
+            "nothing was counted in %d cases that have baselines (%s, …): an old virtual GPU or Oclgrind? Delete build/ and run again"
+                .formatted(uncounted.size(), uncounted.getFirst()));
+      }
+      return all;
     }
 
     /** Whether the baselines no longer say what is. */
@@ -116,11 +130,28 @@ public final class Gate {
     }
     TreeSet<String> gone = new TreeSet<>(complete ? baselines.cases().keySet() : List.of());
     rows.forEach(r -> gone.remove(r.result().caseId()));
-    return new Outcome(lane, now.tool(), compared, changes, unknown, List.copyOf(gone), "");
+    TreeSet<String> uncounted = new TreeSet<>();
+    for (SuiteRow r : rows) {
+      String id = r.result().caseId();
+      if (r.result().status() == OpSuite.Status.PASS
+          && baselines.cases().containsKey(id)
+          && !now.cases().containsKey(id)) {
+        uncounted.add(id);
+      }
+    }
+    return new Outcome(
+        lane,
+        now.tool(),
+        compared,
+        changes,
+        unknown,
+        List.copyOf(gone),
+        List.copyOf(uncounted),
+        "");
   }
 
   private static Outcome skipped(String lane, String tool, String why) {
-    return new Outcome(lane, tool, 0, List.of(), List.of(), List.of(), why);
+    return new Outcome(lane, tool, 0, List.of(), List.of(), List.of(), List.of(), why);
   }
 
   private static SortedMap<String, Long> sum(SortedMap<String, SortedMap<String, Long>> kernels) {

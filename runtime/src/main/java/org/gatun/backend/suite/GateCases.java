@@ -20,6 +20,7 @@ final class GateCases {
               "matmul/[A-Z0-9_]+/(1|17)x\\d+x48",
               "gated_matmul/[A-Z0-9_]+/GELU_TANH/.*",
               "attention/.*",
+              "attention_(squeezed|blocktopk)/h=2/1/d=32/.*",
               "sample/v=1000/.*",
               "candidates/n=1000/k=128/steps=0",
               "candidates/n=33/k=31/steps=0",

@@ -151,7 +151,9 @@ public final class HtmlReport {
           "" + g.unknown().size(),
           "" + g.gone().size(),
           g.skipped().isEmpty()
-              ? g.stale() ? "update: <code>ci/regress --update-baselines</code>" : ""
+              ? g.stale()
+                  ? "update: <code>ci/regress --update-baselines</code>"
+                  : g.uncounted().isEmpty() ? "" : escape(g.failures().getLast())
               : "skipped: " + escape(g.skipped()));
     }
     end();

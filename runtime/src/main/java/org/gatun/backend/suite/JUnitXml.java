@@ -35,9 +35,7 @@ public final class JUnitXml {
           });
     }
     for (Gate.Outcome g : gates) {
-      String worse =
-          String.join(
-              "\n", g.changes().stream().filter(Gate.Change::worse).map(Object::toString).toList());
+      String failures = String.join("\n", g.failures());
       testcase(
           s,
           g.lane() + ".counters",
@@ -45,7 +43,7 @@ public final class JUnitXml {
           0,
           !g.skipped().isEmpty()
               ? message("skipped", g.skipped())
-              : worse.isEmpty() ? "" : message("failure", worse));
+              : failures.isEmpty() ? "" : message("failure", failures));
     }
     Files.writeString(file, s.append("</testsuite>\n"));
   }

@@ -77,9 +77,10 @@ public final class TerminalTable {
         g.tool(),
         worse.size(),
         g.changes().size() - worse.size());
-    worse.stream().limit(MOST_CHANGES).forEach(c -> line(s, "FAIL %s %s", g.lane(), c));
-    if (worse.size() > MOST_CHANGES) {
-      line(s, "     … and %d more in the report", worse.size() - MOST_CHANGES);
+    List<String> failures = g.failures();
+    failures.stream().limit(MOST_CHANGES).forEach(c -> line(s, "FAIL %s %s", g.lane(), c));
+    if (failures.size() > MOST_CHANGES) {
+      line(s, "     … and %d more in the report", failures.size() - MOST_CHANGES);
     }
     if (g.stale()) {
       line(

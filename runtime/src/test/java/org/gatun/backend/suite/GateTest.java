@@ -85,6 +85,15 @@ class GateTest {
   }
 
   @Test
+  void aCaseOfWhichNothingIsCountedAnyMoreFails() throws Exception {
+    Gate.Outcome o = compare(row("t1"), 42, false);
+    assertThat(o.compared()).isZero();
+    assertThat(o.uncounted()).containsExactly(CASE);
+    assertThat(o.failed()).isTrue();
+    assertThat(o.failures()).singleElement().asString().contains(CASE, "build/");
+  }
+
+  @Test
   void aCaseThatNoLongerRunsIsGone() throws Exception {
     SuiteRow other =
         SuiteRow.bare("lane", "add", new OpSuite.Result("x", OpSuite.Status.PASS, "", 0));
