@@ -23,6 +23,7 @@ final class OclgrindLane {
           "matmul/(F32|F16|Q8_0|Q5_1|Q4_K|Q3_K|Q6_K)/(1x\\d+x48|3x\\d+x5)",
           "matmul/Q8_0/17x\\d+x48",
           "gated_matmul/Q8_0/GELU_TANH/1x.*",
+          "attention_(squeezed|blocktopk)/h=2/1/.*/F16",
           "attention/(full_mask|compacted_window)");
 
   private static final List<String> FULL =
