@@ -54,7 +54,12 @@ public final class ClKernelHost implements KernelHost {
     Open(ClContext context) {
       this.context = context;
       library = new KernelLibrary(context, Variants.NONE);
-      queue = new ClQueue(context, false);
+      try {
+        queue = new ClQueue(context, false);
+      } catch (ClException e) {
+        context.close();
+        throw e;
+      }
     }
 
     @Override
