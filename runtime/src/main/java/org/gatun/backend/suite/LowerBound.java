@@ -1,7 +1,7 @@
 package org.gatun.backend.suite;
 
 import org.gatun.graph.Node;
-import org.gatun.graph.Value;
+import org.gatun.graph.op.LeastWork;
 import org.gatun.graph.spec.OpCase;
 
 /**
@@ -25,24 +25,11 @@ public record LowerBound(double bytes, double flops) {
       long rows = run.sequences().stream().mapToLong(s -> s.tokens().length).sum();
       long wanted = run.sequences().stream().mapToLong(s -> s.want().length).sum();
       for (Node n : c.graph().nodes()) {
-        for (Value v : n.in()) {
-          bytes +=
-              switch (n.op().name()) { // some read a few rows of an operand
-                case "embed" -> rows * v.dtype().bytes(v.cols());
-                case "gather_rows" -> wanted * v.dtype().bytes(v.cols());
-                default -> bytes(v, rows, wanted);
-              };
-        }
-        for (Value v : n.out()) {
-          bytes += bytes(v, rows, wanted);
-        }
-        flops += n.op().flops(n.in(), n.out(), rows, wanted);
+        LeastWork w = LeastWork.of(n, rows, wanted);
+        bytes += w.bytes();
+        flops += w.flops();
       }
     }
     return new LowerBound(bytes, flops);
-  }
-
-  private static double bytes(Value v, long rows, long wanted) {
-    return v.dtype().bytes(v.rows().at(rows, wanted) * v.cols());
   }
 }

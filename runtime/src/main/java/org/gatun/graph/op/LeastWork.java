@@ -15,8 +15,14 @@ import org.gatun.graph.Value;
 public record LeastWork(double bytes, double flops) {
   /** The work of a node in this step, its KV stored as {@code kv}. */
   public static LeastWork of(Node node, Step step, KvCodec kv) {
-    int rows = step.rows();
-    int logitRows = step.logitRows();
+    LeastWork w = of(node, step.rows(), step.logitRows());
+    return node.op() instanceof Attention a
+        ? new LeastWork(w.bytes + keyBytes(a, step, kv), keyFlops(a, step))
+        : w;
+  }
+
+  /** The same for a step of this size; of attention what it does beside its keys. */
+  public static LeastWork of(Node node, long rows, long logitRows) {
     double bytes = 0;
     for (Value v : node.in()) {
       long read =
@@ -30,9 +36,7 @@ public record LeastWork(double bytes, double flops) {
     for (Value v : node.out()) {
       bytes += (double) v.rows().at(rows, logitRows) * v.dtype().bytes(v.cols());
     }
-    return node.op() instanceof Attention a
-        ? new LeastWork(bytes + keyBytes(a, step, kv), keyFlops(a, step))
-        : new LeastWork(bytes, node.op().flops(node.in(), node.out(), rows, logitRows));
+    return new LeastWork(bytes, node.op().flops(node.in(), node.out(), rows, logitRows));
   }
 
   /** Keys and values that a causal step reads, those of a sequence once for all of its rows. */
