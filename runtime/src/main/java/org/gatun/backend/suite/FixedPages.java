@@ -76,7 +76,6 @@ final class FixedPages {
       for (int h = 0; h < KV_HEADS; h++) {
         if (slots % PAGE == 0) {
           keys.get(h).add(new ArrayList<>());
-          values.add(new ArrayList<>());
           values.get(h).add(new ArrayList<>());
         }
         keys.get(h).get(page).add(planted.key(k, i * KV_HEADS + h, page));
