@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import org.gatun.backend.BackendException;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Graph;
 import org.gatun.graph.GraphBuilder;
@@ -19,7 +18,6 @@ import org.gatun.graph.op.MatMul;
 import org.gatun.graph.spec.RandomTensors;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,9 +28,7 @@ class FailureTest {
 
   @BeforeEach
   void open() {
-    Assumptions.assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
     backend = new OpenClBackend(ClDevice.all().getFirst());
   }
 

@@ -9,7 +9,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.codec.RandomBlocks;
 import org.jocl.Pointer;
@@ -22,7 +21,6 @@ import org.jocl.cl_kernel;
 import org.jocl.cl_mem;
 import org.jocl.cl_platform_id;
 import org.jocl.cl_program;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -52,9 +50,7 @@ class JoclClientTest {
 
   @BeforeEach
   void device() {
-    Assumptions.assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
   }
 
   @Test

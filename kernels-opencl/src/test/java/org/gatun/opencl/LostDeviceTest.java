@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.golden.GoldenFiles;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -25,9 +24,7 @@ class LostDeviceTest {
 
   @BeforeAll
   static void build() throws IOException, InterruptedException {
-    Assumptions.assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
     library = dir.resolve("libopencl_double.so");
     int code = -1;
     try {

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import org.gatun.attention.KvCodec;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.Session;
@@ -44,9 +43,7 @@ class OpenClModelTest {
   }
 
   private static Engine engine(int context) {
-    assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
     return Engine.load(
         EngineOptions.of(model())
             .withBackend("opencl", "", 0)

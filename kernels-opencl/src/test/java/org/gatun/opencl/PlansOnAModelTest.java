@@ -1,9 +1,7 @@
 package org.gatun.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.golden.PlansText;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -15,9 +13,7 @@ import org.junit.jupiter.api.Test;
 class PlansOnAModelTest {
   @BeforeEach
   void device() {
-    assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
   }
 
   @Test

@@ -14,7 +14,6 @@ import org.gatun.attention.KvCodec;
 import org.gatun.backend.CompileOptions;
 import org.gatun.backend.Program;
 import org.gatun.backend.Program.OpProfile;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.golden.GoldenFiles;
 import org.gatun.graph.Dim;
 import org.gatun.graph.GraphBuilder;
@@ -27,7 +26,6 @@ import org.gatun.graph.spec.RandomTensors;
 import org.gatun.model.gguf.GgufFile;
 import org.gatun.tensor.DType;
 import org.gatun.tensor.Tensor;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,9 +39,7 @@ class ProfileTest {
 
   @BeforeEach
   void device() {
-    Assumptions.assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
   }
 
   @Test

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.golden.GoldenFiles;
 import org.gatun.generate.golden.RanksLogits;
 import org.gatun.generate.golden.RanksText;
@@ -22,9 +21,7 @@ class TensorParallelTest {
 
   @BeforeEach
   void device() {
-    assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
   }
 
   @ParameterizedTest

@@ -14,7 +14,6 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.gatun.backend.BackendException;
-import org.gatun.bindings.NativeLibrary;
 import org.gatun.tensor.DType;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
@@ -130,9 +129,7 @@ class VariantsTest {
 
   @Test
   void whatADeviceLacksIsRefusedByName() {
-    Assumptions.assumeTrue(
-        ClRuntime.load() instanceof NativeLibrary.Status.Loaded && !ClDevice.all().isEmpty(),
-        "no OpenCL device");
+    TestDevice.assume();
     ClDevice d = ClDevice.all().getFirst();
     Set<Variants.Feature> present = Variants.present(d);
     System.setProperty("gatun.opencl.variants", "auto");
