@@ -31,24 +31,27 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
       vstore16(-INFINITY, c, x);
     }
     for (int i = 0; i < n;) {
+      // Every index is a constant once loops are unrolled: LLVM 15 takes at[found] for another
+      // place than at[0] and loses the store. Rows that were not found are row 0.
       int at[WIDE];
+      _Pragma("unroll") for (int w = 0; w < WIDE; w++) { at[w] = 0; }
       int found = 0;
       for (; i < n && found < WIDE; i++) {
         if (i + AHEAD < n && keys[i + AHEAD] > 0) {
           ASK(centroids + (long)(i + AHEAD) * DIM, 2 * DIM)
         }
         if (keys[i] > 0) {
-          at[found++] = i;
+          _Pragma("unroll") for (int w = 0; w < WIDE; w++) { at[w] = w == found ? i : at[w]; }
+          found++;
         }
-      }
-      for (int w = found; w < WIDE; w++) {
-        at[w] = found > 0 ? at[0] : 0;
       }
       float sums[16];
       ROW_DOTS(sums, LOOKUP_QUERIES, qs, raw_half16(vload16(c, centroids + (long)at[w] * DIM)))
       for (int t = 0; t < LOOKUP_QUERIES; t++) {
-        for (int w = 0; w < found; w++) {
-          x[(long)t * plane + at[w]] = sums[t * WIDE + w] * RAW_SCALE;
+        _Pragma("unroll") for (int w = 0; w < WIDE; w++) {
+          if (w < found) {
+            x[(long)t * plane + at[w]] = sums[t * WIDE + w] * RAW_SCALE;
+          }
         }
       }
     }

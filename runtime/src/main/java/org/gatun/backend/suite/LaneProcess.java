@@ -3,12 +3,15 @@ package org.gatun.backend.suite;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LaneProcess {
   private static final int MOST_DEATHS = 8;
+  private static final Pattern CRASH =
+      Pattern.compile("#  (SIG\\w+).*?# Problematic frame:\\n# ([^\\n]*)", Pattern.DOTALL);
 
   private final Path dir;
   private final Duration patience;
@@ -102,10 +107,24 @@ public final class LaneProcess {
   private static String lastWords(Path log) {
     try {
       List<String> lines =
-          Files.readAllLines(log, java.nio.charset.StandardCharsets.ISO_8859_1).stream()
+          Files.readAllLines(log, StandardCharsets.ISO_8859_1).stream()
               .filter(l -> !l.isBlank() && !l.startsWith("WARNING: Using incubator"))
               .toList();
       return lines.isEmpty() ? "" : ": " + lines.getLast().strip();
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static Path crashLog(Path home, String pid) {
+    return home.resolve("hs_err_pid" + pid + ".log");
+  }
+
+  /** The signal and the frame that HotSpot's crash log names; empty if it wrote none. */
+  private static String crash(Path log) {
+    try {
+      Matcher m = CRASH.matcher(Files.readString(log, StandardCharsets.ISO_8859_1));
+      return m.find() ? ": " + m.group(1) + " in " + m.group(2) + " (" + log + ")" : "";
     } catch (IOException e) {
       return "";
     }
@@ -120,6 +139,7 @@ public final class LaneProcess {
         command.add(a);
       }
     }
+    command.add("-XX:ErrorFile=" + crashLog(home, "%p"));
     lane.properties().forEach((k, v) -> command.add("-D" + k + "=" + Lane.resolve(v, home)));
     command.add("-cp");
     command.add(classPath);
@@ -156,7 +176,11 @@ public final class LaneProcess {
         }
       }
       int exit = p.exitValue();
-      return exit == 0 ? null : "the process died with exit code " + exit;
+      return exit == 0
+          ? null
+          : "the process died with exit code "
+              + exit
+              + crash(crashLog(home, Long.toString(p.pid())));
     } finally {
       Runtime.getRuntime().removeShutdownHook(hook);
     }

@@ -2,6 +2,8 @@ package org.gatun.backend.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +32,9 @@ class LaneProcessTest {
             System.err.println("last words");
             if (args[0].equals("die")) {
               Runtime.getRuntime().halt(134);
+            }
+            if (args[0].equals("crash")) {
+              MemorySegment.ofAddress(8).reinterpret(1).get(ValueLayout.JAVA_BYTE, 0);
             }
             Thread.sleep(600_000);
           }
@@ -60,6 +65,15 @@ class LaneProcessTest {
   @Test
   void aDeathIsAFailedRow() throws Exception {
     oneFailed(run("die", Duration.ofMinutes(2)), "exit code 134");
+  }
+
+  @Test
+  void aCrashNamesItsSignalAndItsFrame() throws Exception {
+    List<SuiteRow> rows = run("crash", Duration.ofMinutes(2));
+    oneFailed(rows, "exit code 134: SIGSEGV in ");
+    assertThat(rows.get(1).result().detail())
+        .containsPattern("in [jJVvC]+ ")
+        .contains("hs_err_pid");
   }
 
   @Test
