@@ -20,6 +20,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LaneProcess {
   private static final int MOST_DEATHS = 8;
+
+  /** A program that starts lanes' processes, an emulator of another CPU for example; or empty. */
+  private static final String LAUNCHER = System.getProperty("gatun.kernels.launcher", "");
+
   private static final Pattern CRASH =
       Pattern.compile("#  (SIG\\w+).*?# Problematic frame:\\n# ([^\\n]*)", Pattern.DOTALL);
 
@@ -133,6 +137,9 @@ public final class LaneProcess {
   private List<String> command(
       Lane lane, Path home, String mainClass, List<String> args, Path rows) {
     List<String> command = new ArrayList<>();
+    if (!LAUNCHER.isEmpty()) {
+      command.add(LAUNCHER);
+    }
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String a : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
       if (!a.contains("SharedArchive") && !a.startsWith("-Xlog") && !a.startsWith("-javaagent")) {
