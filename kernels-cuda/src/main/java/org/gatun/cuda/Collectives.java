@@ -5,6 +5,7 @@ import org.gatun.bindings.NativeLibrary;
 import org.gatun.graph.Node;
 import org.gatun.graph.op.AllGather;
 import org.gatun.parallel.Communicator;
+import org.gatun.parallel.Stage;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,8 @@ interface Collectives extends AutoCloseable {
     if (group == null) {
       return new SingleRank(device);
     }
+    // What follows are collectives; a rank may compile kernels that another finds in its cache.
+    group.rendezvous(Stage.DEVICE);
     if (group instanceof NcclCommunicator) {
       return new NcclCollectives(device, kernels, pool, group);
     }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.ReduceType;
+import org.gatun.parallel.Stage;
 
 /**
  * A group whose device collectives go through NCCL. What ranks exchange on the host (the unique id,
@@ -49,6 +50,11 @@ final class NcclCommunicator implements Communicator {
   @Override
   public void barrier() {
     control.barrier();
+  }
+
+  @Override
+  public void rendezvous(Stage stage) {
+    control.rendezvous(stage);
   }
 
   @Override

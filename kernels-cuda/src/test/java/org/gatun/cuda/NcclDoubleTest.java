@@ -19,7 +19,11 @@ import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntFunction;
 import org.gatun.attention.KvCodec;
+import org.gatun.backend.Progress;
 import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
@@ -109,15 +113,25 @@ class NcclDoubleTest {
 
   private static List<List<Integer>> ranks(String graphs, int tokens, String... devices)
       throws Exception {
+    return ranks(graphs, tokens, Duration.ofSeconds(20), rank -> Progress.NONE, devices);
+  }
+
+  private static List<List<Integer>> ranks(
+      String graphs,
+      int tokens,
+      Duration timeout,
+      IntFunction<Progress> progress,
+      String... devices)
+      throws Exception {
     String job = UUID.randomUUID().toString();
     System.setProperty(CudaProgram.GRAPHS, graphs);
     try (var pool = Executors.newThreadPerTaskExecutor(Thread.ofPlatform().factory())) {
       List<Future<List<Integer>>> futures = new ArrayList<>();
       for (int r = 0; r < devices.length; r++) {
-        GroupSpec spec =
-            GroupSpec.of(r, devices.length, job, "").withTimeout(Duration.ofSeconds(20));
+        GroupSpec spec = GroupSpec.of(r, devices.length, job, "").withTimeout(timeout);
         EngineOptions options =
             options(devices[r])
+                .withReports(progress.apply(r), line -> {})
                 .withGroup(id -> new NcclCommunicator(Communicators.open("threads", spec)));
         futures.add(pool.submit(() -> greedy(options, tokens)));
       }
@@ -175,6 +189,22 @@ class NcclDoubleTest {
     var unused = ranks("true", 12, "0", "1");
     // Two shapes, prompt and decode: nothing is called for the other steps.
     assertThat(calls(0).stream().filter(c -> c.startsWith("all_"))).hasSize(2 * (2 + 2 * LAYERS));
+  }
+
+  @Test
+  void aRankThatUploadsForLongerThanACollectiveWaitsIsWaitedFor() throws Throwable {
+    Duration timeout = Duration.ofSeconds(5);
+    AtomicBoolean held = new AtomicBoolean();
+    Progress slow =
+        (what, done, total) -> {
+          if (!held.getAndSet(true)) {
+            LockSupport.parkNanos(timeout.plusSeconds(1).toNanos());
+          }
+        };
+    List<Integer> whole = greedy(options("0"), TOKENS);
+    assertThat(ranks("false", TOKENS, timeout, r -> r == 1 ? slow : Progress.NONE, "0", "1"))
+        .containsOnly(whole);
+    assertThat(held).isTrue();
   }
 
   @Test

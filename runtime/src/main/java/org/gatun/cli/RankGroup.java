@@ -8,6 +8,7 @@ import org.gatun.backend.Backends;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
+import org.gatun.parallel.Deadlines;
 import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.RankEnvironment;
 
@@ -43,7 +44,9 @@ final class RankGroup {
         Communicators.open(
             name,
             GroupSpec.of(env.rank(), env.worldSize(), env.job(), identity)
-                .withOnFailure(RankGroup::endSoon));
+                .withDeadlines(Deadlines.of(System.getenv()))
+                .withOnFailure(RankGroup::endSoon)
+                .withOnWait(line -> System.err.println("gatun: " + line)));
   }
 
   /**

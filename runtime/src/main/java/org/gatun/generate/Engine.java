@@ -23,6 +23,7 @@ import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
 import org.gatun.parallel.Communicator;
+import org.gatun.parallel.Stage;
 import org.gatun.prefix.PrefixFormatException;
 import org.gatun.prefix.StoredPrefix;
 import org.gatun.text.Tokenizer;
@@ -171,6 +172,7 @@ public final class Engine implements AutoCloseable {
       ThreadRanks all =
           new ThreadRanks(
               options.threadRanks(),
+              options.notice(),
               g ->
                   openRank(
                       p,
@@ -216,10 +218,17 @@ public final class Engine implements AutoCloseable {
             options.prefixes(),
             group);
     Backend backend = p.open(device);
+    Program program = null;
     try {
-      Program program = backend.compile(graph, part.weights(model.weights()), compile);
+      program = backend.compile(graph, part.weights(model.weights()), compile);
+      if (group != null) {
+        group.rendezvous(Stage.MODEL);
+      }
       return new ThreadRanks.Rank(backend, program, part.candidates());
     } catch (RuntimeException | Error e) {
+      if (program != null) {
+        program.close();
+      }
       backend.close();
       throw e;
     }

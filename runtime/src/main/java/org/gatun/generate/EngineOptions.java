@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param cacheDir where repacked weights and compiled kernels live; null keeps none
  * @param profile whether to measure each op
  * @param progress told about repacking and uploads
- * @param notice told, in one line, when {@code auto} goes on from a backend that failed to start
+ * @param notice told, in one line, when {@code auto} goes on from a backend that failed to start,
+ *     and when thread ranks wait long for one of them to load
  * @param attention which keys a step reads, in layers that see the whole context
  * @param prefixes room for clustered prefixes
  * @param group joins this rank's group, given what all ranks must agree on; null for one rank

@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 import org.gatun.attention.KvCache;
 import org.gatun.attention.KvStore;
 import org.gatun.backend.Backend;
@@ -17,6 +18,7 @@ import org.gatun.graph.Step;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
+import org.gatun.parallel.Deadlines;
 import org.gatun.parallel.GroupSpec;
 import org.jspecify.annotations.Nullable;
 
@@ -46,9 +48,10 @@ final class ThreadRanks implements Program, Backend {
   /**
    * Opens {@code world} ranks at the same time.
    *
+   * @param notice told, in one line, which ranks the others wait for
    * @throws RuntimeException what the first failing rank threw; all are closed then
    */
-  ThreadRanks(int world, Opener opener) {
+  ThreadRanks(int world, Consumer<String> notice, Opener opener) {
     threads =
         Executors.newFixedThreadPool(
             world, Thread.ofPlatform().daemon().name("rank-", 0).factory());
@@ -59,7 +62,11 @@ final class ThreadRanks implements Program, Backend {
       onAll(
           world,
           r -> {
-            joined[r] = Communicators.open("threads", GroupSpec.of(r, world, job, ""));
+            GroupSpec spec =
+                GroupSpec.of(r, world, job, "")
+                    .withDeadlines(Deadlines.of(System.getenv()))
+                    .withOnWait(notice);
+            joined[r] = Communicators.open("threads", spec);
             try {
               opened[r] = opener.open(joined[r]);
             } catch (RuntimeException | Error e) {

@@ -40,6 +40,13 @@ public interface Communicator extends AutoCloseable {
   /** Returns once every rank has called it. */
   void barrier();
 
+  /**
+   * Returns once every rank is through this stage. Unlike a barrier's, the deadline is long ({@link
+   * Deadlines#stage}): ranks load at the pace of their disks. A rank that dies ends the wait as
+   * soon as it would end a collective.
+   */
+  void rendezvous(Stage stage);
+
   /** How long a collective waits for a rank that is alive but does not arrive. */
   default java.time.Duration timeout() {
     return java.time.Duration.ofSeconds(30);

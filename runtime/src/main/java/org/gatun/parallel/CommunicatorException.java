@@ -9,6 +9,7 @@ public final class CommunicatorException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final int rank;
+  private final String text;
 
   /**
    * @param rank the rank at fault, or -1 where no single rank is
@@ -17,10 +18,16 @@ public final class CommunicatorException extends RuntimeException {
   public CommunicatorException(int rank, String cause) {
     super(rank < 0 ? cause : "rank " + rank + ": " + cause);
     this.rank = rank;
+    this.text = cause;
   }
 
   /** The rank at fault, or -1. */
   public int rank() {
     return rank;
+  }
+
+  /** What happened to it, without its number. */
+  public String text() {
+    return text;
   }
 }

@@ -60,6 +60,7 @@ class ThreadRanksTest {
             () ->
                 new ThreadRanks(
                     3,
+                    line -> {},
                     group -> {
                       opened.incrementAndGet();
                       if (group.rank() == 2) {

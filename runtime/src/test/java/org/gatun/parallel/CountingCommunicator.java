@@ -78,6 +78,11 @@ public final class CountingCommunicator implements Communicator {
   }
 
   @Override
+  public void rendezvous(Stage stage) {
+    group.rendezvous(stage);
+  }
+
+  @Override
   public void abort(String cause) {
     group.abort(cause);
   }

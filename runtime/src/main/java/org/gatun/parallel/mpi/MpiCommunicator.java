@@ -2,12 +2,16 @@ package org.gatun.parallel.mpi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import org.gatun.bindings.mpi.mpi_h;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
+import org.gatun.parallel.Stage;
+import org.gatun.parallel.StageWait;
 import org.gatun.parallel.shm.Reduction;
 
 /**
@@ -20,6 +24,7 @@ import org.gatun.parallel.shm.Reduction;
 final class MpiCommunicator implements Communicator {
   private static final long PIECE_ELEMENTS = 1 << 20;
   private static final long ABORT_MILLIS = 2000;
+  private static final long POLL_NANOS = 2_000_000;
   private static final MemorySegment IN_PLACE = MemorySegment.ofAddress(1);
 
   private final GroupSpec spec;
@@ -28,6 +33,8 @@ final class MpiCommunicator implements Communicator {
   private final MemorySegment floats = mpi_h.ompi_mpi_float();
   private final MemorySegment bytes = mpi_h.ompi_mpi_byte();
   private final MemorySegment sum = mpi_h.ompi_mpi_op_sum();
+  private final MemorySegment request = Arena.ofAuto().allocate(ValueLayout.ADDRESS);
+  private final MemorySegment done = Arena.ofAuto().allocate(ValueLayout.JAVA_INT);
   private final WaitClock clock;
   private volatile boolean closed;
 
@@ -35,8 +42,7 @@ final class MpiCommunicator implements Communicator {
   MpiCommunicator(GroupSpec spec, MemorySegment world, boolean threads) {
     this.spec = spec;
     this.world = world;
-    this.clock =
-        new WaitClock(spec.rank(), spec.worldSize(), world, spec.timeout(), threads, this::end);
+    this.clock = new WaitClock(spec, world, threads, this::end);
   }
 
   @Override
@@ -135,9 +141,28 @@ final class MpiCommunicator implements Communicator {
     stopClock("MPI_Barrier", mpi_h.MPI_Barrier(world));
   }
 
+  /** Polled with pauses: ranks that load on this host need the cores. */
+  @Override
+  public void rendezvous(Stage stage) {
+    enter("rendezvous");
+    clock.stage(new StageWait(stage, spec));
+    startClock();
+    int code = mpi_h.MPI_Ibarrier(world, request);
+    done.set(ValueLayout.JAVA_INT, 0, 0);
+    while (code == 0) {
+      code = mpi_h.MPI_Test(request, done, MemorySegment.NULL);
+      if (done.get(ValueLayout.JAVA_INT, 0) != 0) {
+        break;
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    stopClock("MPI_Ibarrier", code);
+    clock.stage(null);
+  }
+
   @Override
   public Duration timeout() {
-    return spec.timeout();
+    return spec.deadlines().collective();
   }
 
   /** Ends every process of the job, this one included; mpirun reports it. */

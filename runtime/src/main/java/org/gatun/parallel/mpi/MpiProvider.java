@@ -20,6 +20,9 @@ import org.gatun.parallel.GroupSpec;
 public final class MpiProvider implements CommunicatorProvider {
   private static final int PROTOCOL = 1;
 
+  /** Time in which a rank that speaks has done so. */
+  private static final long TURN_MILLIS = 1500;
+
   @Override
   public String name() {
     return "mpi";
@@ -39,7 +42,9 @@ public final class MpiProvider implements CommunicatorProvider {
   @Override
   public Communicator open(GroupSpec spec) {
     NativeLibrary.MPI.require();
-    Thread joining = Thread.ofPlatform().daemon().start(() -> endUnlessJoined(spec));
+    Optional<JoinMarks> marks = JoinMarks.of(System.getenv());
+    marks.ifPresent(JoinMarks::mark);
+    Thread joining = Thread.ofPlatform().daemon().start(() -> endUnlessJoined(spec, marks));
     try {
       return join(spec);
     } finally {
@@ -48,21 +53,35 @@ public final class MpiProvider implements CommunicatorProvider {
   }
 
   /** Nothing else ends a wait for ranks that never start MPI. */
-  private static void endUnlessJoined(GroupSpec spec) {
+  private static void endUnlessJoined(GroupSpec spec, Optional<JoinMarks> marks) {
     try {
-      Thread.sleep(spec.joinTimeout());
+      Thread.sleep(spec.deadlines().join());
+      if (marks.isPresent() && !marks.get().someMissingHere()) {
+        // The host that misses a rank knows which, so it speaks first.
+        Thread.sleep(2 * TURN_MILLIS);
+      }
+      if (marks.isEmpty() || marks.get().speaks()) {
+        System.err.println("gatun: " + late(spec, marks).getMessage());
+        System.err.flush();
+      } else {
+        // The end of one rank is the end of all: not before another has spoken.
+        Thread.sleep(TURN_MILLIS);
+      }
     } catch (InterruptedException e) {
       return;
     }
-    System.err.println(
-        "gatun: rank "
-            + spec.rank()
-            + ": the "
-            + spec.worldSize()
-            + " ranks did not join within "
-            + spec.joinTimeout().toSeconds()
-            + " s");
     Runtime.getRuntime().halt(1);
+  }
+
+  private static CommunicatorException late(GroupSpec spec, Optional<JoinMarks> marks) {
+    return marks
+        .map(m -> m.late(spec))
+        .orElseGet(
+            () ->
+                new CommunicatorException(
+                    -1,
+                    "%d ranks did not all join within %d s; which is missing cannot be told here"
+                        .formatted(spec.worldSize(), spec.deadlines().join().toSeconds())));
   }
 
   private static Communicator join(GroupSpec spec) {

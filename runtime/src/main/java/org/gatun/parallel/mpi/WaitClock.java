@@ -5,6 +5,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import org.gatun.parallel.CommunicatorException;
+import org.gatun.parallel.GroupSpec;
+import org.gatun.parallel.StageWait;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,7 +25,7 @@ final class WaitClock {
 
   private final int rank;
   private final int world;
-  private final long limit;
+  private final Duration patience;
   private final long period;
   private final @Nullable WaitNotices notices;
   private final Consumer<CommunicatorException> late;
@@ -32,6 +34,7 @@ final class WaitClock {
   private volatile long enteredAt;
   private volatile long call;
   private volatile String name = "";
+  private volatile @Nullable StageWait stage;
   private volatile boolean closed;
 
   /**
@@ -41,16 +44,11 @@ final class WaitClock {
    * @param late ends the job; called once, and by one waiting rank before the others
    */
   WaitClock(
-      int rank,
-      int world,
-      MemorySegment comm,
-      Duration limit,
-      boolean mayTell,
-      Consumer<CommunicatorException> late) {
-    this.rank = rank;
-    this.world = world;
-    this.limit = limit.toNanos();
-    this.period = Math.min(LONGEST_PERIOD, this.limit / 4);
+      GroupSpec spec, MemorySegment comm, boolean mayTell, Consumer<CommunicatorException> late) {
+    this.rank = spec.rank();
+    this.world = spec.worldSize();
+    this.patience = spec.deadlines().collective();
+    this.period = Math.min(LONGEST_PERIOD, patience.toNanos() / 4);
     this.notices = mayTell && world > 1 ? new WaitNotices(rank, world, comm) : null;
     this.late = late;
     this.deadline = Thread.ofPlatform().daemon().name("gatun-mpi-deadline").start(this::watch);
@@ -61,6 +59,11 @@ final class WaitClock {
   void next(String collective) {
     call++;
     name = collective;
+  }
+
+  /** The call that follows ends a stage and has its deadline; null for any other. */
+  void stage(@Nullable StageWait value) {
+    stage = value;
   }
 
   /** A wait inside MPI begins. */
@@ -110,15 +113,27 @@ final class WaitClock {
 
   private void watch() {
     // Whoever came in just now says so within a period, and a tick or two.
-    long verdict = limit + period + 4 * TICK_MILLIS * 1_000_000;
+    long margin = period + 4 * TICK_MILLIS * 1_000_000;
     while (!closed && pause(TICK_MILLIS)) {
-      if (waited() > verdict) {
+      StageWait s = stage;
+      Duration limit = s == null ? patience : s.limit();
+      long verdict = limit.toNanos() + margin;
+      long waited = waited();
+      if (s != null && waited > 2 * period) {
+        long[] waits = waits();
+        s.look(waited, r -> waits[r] >= 0);
+      }
+      if (waited > verdict) {
         long[] waits = waits();
         if (!pause(TURN_MILLIS * Verdict.place(rank, waits))) {
           return;
         }
         if (waited() > verdict) {
-          late.accept(Verdict.of(rank, waits, name, limit / 1_000_000));
+          boolean silent = Arrays.stream(waits).anyMatch(w -> w < 0);
+          late.accept(
+              s != null && silent
+                  ? s.late(r -> waits[r] >= 0)
+                  : Verdict.of(rank, waits, name, limit.toMillis()));
           return;
         }
       }

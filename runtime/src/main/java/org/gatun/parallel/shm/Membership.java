@@ -36,7 +36,7 @@ final class Membership {
       if (failure != null) {
         throw failure;
       }
-      if (System.nanoTime() - start > spec.joinTimeout().toNanos()) {
+      if (System.nanoTime() - start > spec.deadlines().join().toNanos()) {
         List<Integer> missing = missing(region);
         throw failed(
             region,
@@ -44,7 +44,7 @@ final class Membership {
             "did not join group "
                 + spec.job()
                 + " in "
-                + spec.joinTimeout().toSeconds()
+                + spec.deadlines().join().toSeconds()
                 + " s; missing ranks "
                 + missing);
       }

@@ -10,6 +10,8 @@ import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
 import org.gatun.parallel.SharedMemoryCost;
+import org.gatun.parallel.Stage;
+import org.gatun.parallel.StageWait;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +33,8 @@ final class SharedCommunicator implements Communicator {
     ALL_GATHER("all-gather"),
     REDUCE_SCATTER("reduce-scatter"),
     BROADCAST("broadcast"),
-    BARRIER("barrier");
+    BARRIER("barrier"),
+    RENDEZVOUS("rendezvous");
 
     final String text;
 
@@ -49,6 +52,7 @@ final class SharedCommunicator implements Communicator {
   private final long base;
   private final int rank;
   private final int world;
+  private final GroupSpec spec;
   private final long timeoutNanos;
   private SharedMemoryCost cost;
   private final @Nullable AllReduceAlgorithm forced;
@@ -62,6 +66,7 @@ final class SharedCommunicator implements Communicator {
   private int turn;
   private long calls;
   private Call current = Call.BARRIER;
+  private @Nullable StageWait stage;
   private volatile boolean closed;
 
   SharedCommunicator(
@@ -75,7 +80,8 @@ final class SharedCommunicator implements Communicator {
     this.base = region.memory().address();
     this.rank = spec.rank();
     this.world = spec.worldSize();
-    this.timeoutNanos = spec.timeout().toNanos();
+    this.spec = spec;
+    this.timeoutNanos = spec.deadlines().collective().toNanos();
     this.cost = cost;
     this.forced = forced;
     this.onClose = onClose;
@@ -298,6 +304,17 @@ final class SharedCommunicator implements Communicator {
   }
 
   @Override
+  public void rendezvous(Stage next) {
+    begin(Call.RENDEZVOUS);
+    stage = new StageWait(next, spec);
+    try {
+      meet(describe(Call.RENDEZVOUS, next.ordinal(), 0));
+    } finally {
+      stage = null;
+    }
+  }
+
+  @Override
   public java.time.Duration timeout() {
     return java.time.Duration.ofNanos(timeoutNanos);
   }
@@ -381,12 +398,23 @@ final class SharedCommunicator implements Communicator {
       if (region.state(peer) == Region.LEFT && region.flag(peer) - sequence < 0) {
         fail(peer, "left the group while rank " + rank + " waited for it in " + where());
       }
-      if (System.nanoTime() - start > timeoutNanos) {
+      long waited = System.nanoTime() - start;
+      StageWait s = stage;
+      if (s != null) {
+        s.look(waited, this::arrived);
+        if (waited > s.limit().toNanos()) {
+          fail(s.late(this::arrived));
+        }
+      } else if (waited > timeoutNanos) {
         fail(
             peer,
             "did not arrive at " + where() + " within " + timeoutNanos / 1_000_000 + " ms (hung?)");
       }
     }
+  }
+
+  private boolean arrived(int r) {
+    return region.flag(r) - sequence >= 0;
   }
 
   private String where() {
@@ -395,6 +423,11 @@ final class SharedCommunicator implements Communicator {
 
   private void fail(int culprit, String cause) {
     region.fail(culprit, cause);
+    throwIfFailed();
+  }
+
+  private void fail(CommunicatorException failure) {
+    region.fail(failure.rank(), failure.text());
     throwIfFailed();
   }
 

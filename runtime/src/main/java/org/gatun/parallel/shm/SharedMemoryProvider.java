@@ -112,9 +112,9 @@ public final class SharedMemoryProvider implements CommunicatorProvider {
       } catch (NoSuchFileException e) {
         // Rank 0 is not that far yet.
       }
-      if (System.nanoTime() - start > spec.joinTimeout().toNanos()) {
+      if (System.nanoTime() - start > spec.deadlines().join().toNanos()) {
         throw new CommunicatorException(
-            0, "did not create " + path + " in " + spec.joinTimeout().toSeconds() + " s");
+            0, "did not create " + path + " in " + spec.deadlines().join().toSeconds() + " s");
       }
       Region.pause(2);
     }

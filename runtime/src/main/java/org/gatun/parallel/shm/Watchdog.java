@@ -24,7 +24,7 @@ final class Watchdog implements AutoCloseable {
   Watchdog(Region region, GroupSpec spec) {
     this.region = region;
     this.rank = spec.rank();
-    this.silenceLimit = Math.max(2, spec.heartbeatTimeout().toMillis() / PERIOD_MILLIS);
+    this.silenceLimit = Math.max(2, spec.deadlines().heartbeat().toMillis() / PERIOD_MILLIS);
     this.onFailure = spec.onFailure();
     this.lastBeat = new long[region.world()];
     this.silence = new long[region.world()];

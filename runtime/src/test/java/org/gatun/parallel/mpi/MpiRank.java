@@ -10,10 +10,12 @@ import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
 import org.gatun.parallel.GroupSpec;
 import org.gatun.parallel.ReduceType;
+import org.gatun.parallel.Stage;
 
 /**
  * A rank under mpirun for tests: every collective checked; {@code hang}, {@code stop}, {@code
- * late}, {@code die} and {@code mismatch}.
+ * late}, {@code die}, {@code mismatch}; {@code absent} before it joins; {@code slow}, {@code stuck}
+ * and {@code crash} while it loads.
  */
 final class MpiRank {
   private MpiRank() {}
@@ -24,9 +26,28 @@ final class MpiRank {
     String identity = args[0].equals("mismatch") ? "model " + rank : "model";
     GroupSpec spec =
         GroupSpec.of(rank, world, "mpi", identity)
-            .withTimeout(Duration.ofSeconds(args[0].matches("hang|stop") ? 2 : 20));
+            .withTimeout(Duration.ofSeconds(args[0].matches("hang|stop|slow") ? 2 : 20))
+            .withStageTimeout(Duration.ofSeconds(args[0].equals("stuck") ? 2 : 10))
+            .withJoinTimeout(Duration.ofSeconds(args[0].equals("absent") ? 3 : 60))
+            .withOnWait(line -> System.out.println("WAITS " + line));
     System.out.println("PID " + ProcessHandle.current().pid());
+    if (args[0].equals("absent") && rank == 1) {
+      Thread.sleep(60_000);
+    }
     try (Communicator c = Communicators.open("mpi", spec)) {
+      if (args[0].matches("slow|stuck|crash")) {
+        if (rank == 1) {
+          // Longer than a collective waits.
+          Thread.sleep(args[0].equals("slow") ? 4500 : 60_000);
+        }
+        if (args[0].equals("crash") && rank == 2) {
+          Runtime.getRuntime().halt(7);
+        }
+        c.rendezvous(Stage.MODEL);
+        c.barrier();
+        System.out.println("OK " + rank);
+        return;
+      }
       if (args[0].equals("hang") && rank == 1) {
         Thread.sleep(60_000);
       }

@@ -73,6 +73,44 @@ class MpiTest {
     assertThat(mpirun(2, "die").code()).isEqualTo(7);
   }
 
+  @Test
+  void aRankThatDoesNotJoinIsNamed() throws Exception {
+    Outcome o = mpirun(3, "absent");
+    assertThat(o.code()).isNotZero();
+    assertThat(o.failures())
+        .containsExactly(
+            "gatun: rank 1: did not join the group of 3 ranks within 3 s; waiting: rank 0, 2");
+    assertThat(o.alive()).isEmpty();
+  }
+
+  @Test
+  void aRankThatLoadsLongerThanACollectiveWaitsIsWaitedFor() throws Exception {
+    Outcome o = mpirun(3, "slow");
+    assertThat(o.code()).as(o.text()).isZero();
+    assertThat(o.text()).contains("OK 0", "OK 1", "OK 2");
+    assertThat(o.text().lines().filter(l -> l.startsWith("WAITS ")))
+        .containsExactly("WAITS rank 1 is still loading the model; waiting: rank 0, 2");
+  }
+
+  @Test
+  void aRankThatNeverLoadsIsNamed() throws Exception {
+    Outcome o = mpirun(2, "stuck");
+    assertThat(o.code()).isNotZero();
+    assertThat(o.failures())
+        .singleElement()
+        .asString()
+        .startsWith("gatun: rank 1: is still loading the model 2000 ms after")
+        .endsWith("waiting: rank 0");
+    assertThat(o.alive()).isEmpty();
+  }
+
+  @Test
+  void aDeathWhileOthersWaitForALoadEndsTheJob() throws Exception {
+    Outcome o = mpirun(3, "crash");
+    assertThat(o.code()).isEqualTo(7);
+    assertThat(o.alive()).isEmpty();
+  }
+
   private record Outcome(int code, String text) {
     List<String> failures() {
       return text.lines().filter(l -> l.startsWith("gatun: ")).toList();
