@@ -126,16 +126,11 @@ final class ClKernel implements AutoCloseable {
     global.setAtIndex(ValueLayout.JAVA_LONG, 0, x * local.getAtIndex(ValueLayout.JAVA_LONG, 0));
     global.setAtIndex(ValueLayout.JAVA_LONG, 1, y * local.getAtIndex(ValueLayout.JAVA_LONG, 1));
     global.setAtIndex(ValueLayout.JAVA_LONG, 2, z * local.getAtIndex(ValueLayout.JAVA_LONG, 2));
-    if (ran) {
-      launch(queue, timed);
-      return;
-    }
-    // Drivers finish compiling when a kernel first runs.
-    try (SignalGuard signals = new SignalGuard()) {
+    if (!ran) {
+      queue.guardSignals(); // drivers finish compiling when a kernel first runs
       ran = true;
-      launch(queue, timed);
-      queue.finish();
     }
+    launch(queue, timed);
   }
 
   private void launch(ClQueue queue, MemorySegment timed) {

@@ -5,6 +5,7 @@ import static org.gatun.bindings.opencl.opencl_h.*;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /** An in-order queue. One thread uses it at a time. */
 final class ClQueue implements AutoCloseable {
@@ -14,6 +15,7 @@ final class ClQueue implements AutoCloseable {
   private final MemorySegment handle;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment pattern = arena.allocate(ValueLayout.JAVA_INT);
+  private @Nullable SignalGuard signals;
 
   ClQueue(ClContext context, boolean profiling) {
     this.context = context;
@@ -85,8 +87,32 @@ final class ClQueue implements AutoCloseable {
     ClException.check(clFlush(handle), "submitting work");
   }
 
+  /** Signals' handlers are the present ones again after the next wait for all that is enqueued. */
+  void guardSignals() {
+    if (signals == null) {
+      signals = new SignalGuard();
+    }
+  }
+
+  /** Waits for kernels that run for the first time, if there are such. */
+  void finishFirstRuns() {
+    if (signals != null) {
+      finish();
+    }
+  }
+
+  private void giveSignalsBack() {
+    SignalGuard s = signals;
+    if (s != null) {
+      signals = null;
+      s.close();
+    }
+  }
+
   void finish() {
-    ClException.check(clFinish(handle), "waiting for the device");
+    int status = clFinish(handle);
+    giveSignalsBack();
+    ClException.check(status, "waiting for the device");
   }
 
   /**
@@ -94,11 +120,13 @@ final class ClQueue implements AutoCloseable {
    */
   void drain() {
     int ignored = clFinish(handle);
+    giveSignalsBack();
     assert ignored <= 0;
   }
 
   @Override
   public void close() {
+    giveSignalsBack();
     context.released(clReleaseCommandQueue(handle), "releasing a queue");
     arena.close();
   }

@@ -234,6 +234,7 @@ final class KvPool implements KvStore, AutoCloseable {
           .local(16, 1, 1)
           .enqueue(queue, Math.ceilDiv(l.heads * l.dim, 16), 1, 1);
     }
+    queue.finishFirstRuns();
   }
 
   private void copyCompressed(int srcPage, int dstPage) {

@@ -26,18 +26,28 @@ final class SignalGuard implements AutoCloseable {
 
   private static final @Nullable MethodHandle SIGACTION = find();
 
-  private final Arena arena = Arena.ofConfined();
-  private final MemorySegment kept = arena.allocate(ACTION_BYTES * SIGNALS.length, 16);
+  /** A struct sigaction per signal: as the first of the open guards found them. */
+  private static final MemorySegment KEPT =
+      Arena.global().allocate(ACTION_BYTES * SIGNALS.length, 16);
 
-  /** Handlers from now on are the present ones again after {@link #close}. */
+  private static final MemorySegment NOW = Arena.global().allocate(ACTION_BYTES, 16);
+
+  /** Guards that are open; who opens one inside or beside another may see a compiler's handlers. */
+  private static int open;
+
+  /** Handlers from now on are the present ones again after {@link #close} of all open guards. */
   SignalGuard() {
-    for (int i = 0; i < SIGNALS.length; i++) {
-      sigaction(SIGNALS[i], MemorySegment.NULL, action(i));
+    synchronized (SignalGuard.class) {
+      if (open++ == 0) {
+        for (int i = 0; i < SIGNALS.length; i++) {
+          sigaction(SIGNALS[i], MemorySegment.NULL, kept(i));
+        }
+      }
     }
   }
 
-  private MemorySegment action(int i) {
-    return kept.asSlice(ACTION_BYTES * i, ACTION_BYTES);
+  private static MemorySegment kept(int i) {
+    return KEPT.asSlice(ACTION_BYTES * i, ACTION_BYTES);
   }
 
   private static @Nullable MethodHandle find() {
@@ -72,13 +82,16 @@ final class SignalGuard implements AutoCloseable {
 
   @Override
   public void close() {
-    MemorySegment now = arena.allocate(ACTION_BYTES, 16);
-    for (int i = 0; i < SIGNALS.length; i++) {
-      sigaction(SIGNALS[i], MemorySegment.NULL, now);
-      if (now.get(JAVA_LONG, 0) != action(i).get(JAVA_LONG, 0)) {
-        sigaction(SIGNALS[i], action(i), MemorySegment.NULL);
+    synchronized (SignalGuard.class) {
+      if (--open > 0) {
+        return;
+      }
+      for (int i = 0; i < SIGNALS.length; i++) {
+        sigaction(SIGNALS[i], MemorySegment.NULL, NOW);
+        if (NOW.get(JAVA_LONG, 0) != kept(i).get(JAVA_LONG, 0)) {
+          sigaction(SIGNALS[i], kept(i), MemorySegment.NULL);
+        }
       }
     }
-    arena.close();
   }
 }

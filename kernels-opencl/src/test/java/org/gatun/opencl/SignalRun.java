@@ -27,8 +27,8 @@ import org.gatun.tensor.DType;
 
 /**
  * What {@link SignalTest} runs in a process of its own: {@code opencl} or {@code nothing} is loaded
- * and used, or {@code bare} OpenCL without the backend; then all that HotSpot takes signals for is
- * done. Prints what became of it.
+ * and used, or {@code bare} OpenCL without the backend, {@code beside} under two guards that
+ * overlap; then all that HotSpot takes signals for is done. Prints what became of it.
  */
 final class SignalRun {
   private static final int SIGUSR2 = 12;
@@ -48,6 +48,7 @@ final class SignalRun {
     switch (args[0]) {
       case "opencl" -> product();
       case "bare" -> compile();
+      case "beside" -> compileUnderTwoGuards();
       default -> {}
     }
     List<Long> after = SIGNALS.stream().map(SignalRun::handler).toList();
@@ -127,6 +128,16 @@ final class SignalRun {
       ClException.check(clBuildProgram(program, 0, none, none, none, none), "compiling");
       ClException.check(clReleaseProgram(program), "releasing");
     }
+  }
+
+  /** The second finds a compiler's handlers and is closed last. */
+  @SuppressWarnings("resource")
+  private static void compileUnderTwoGuards() {
+    SignalGuard first = new SignalGuard();
+    compile();
+    SignalGuard second = new SignalGuard();
+    first.close();
+    second.close();
   }
 
   /** A product on the device: its library, driver, compiler and threads have then been there. */

@@ -56,6 +56,12 @@ class SignalTest {
     assertThat(run("opencl", cache, compiler, "-Xbatch")).isEqualTo(without);
   }
 
+  /** Two programs, each on a thread of its own. */
+  @Test
+  void guardsMayOverlap() throws Exception {
+    assertThat(run("beside", emptyCache())).noneMatch(l -> l.endsWith("replaced"));
+  }
+
   /** The same calls without the backend's guard show that the above can fail. */
   @Test
   void aDriversCompilerTakesThemFromWhoDoesNotLook() throws Exception {
