@@ -6,6 +6,7 @@ import static org.gatun.backend.jvm.Lanes.F;
 import static org.gatun.backend.jvm.Lanes.N;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
@@ -101,51 +102,70 @@ final class ClusterLookup {
     long mean = base + tile.scratchBytes();
     long weight = mean + 4L * padded;
     JvmPrefix.Level fine = keys.fine();
-    float threshold = step().sequenceFloat(Step.FINE, seq);
-    if (levels == 1 || keys.coarse().count() == 0) {
-      weigh(fine, 0, fine.count(), weight);
-      scores(fine, seq, head, base, mean, weight);
-      keep(fine, 0, fine.count(), mean, threshold, kept);
-      return;
-    }
     JvmPrefix.Level coarse = keys.coarse();
-    weigh(coarse, 0, coarse.count(), weight);
-    scores(coarse, seq, head, base, mean, weight);
-    float coarseThreshold = step().sequenceFloat(Step.COARSE, seq);
-    weigh(fine, 0, 0, weight);
+    long weights = fine.weights();
+    if (levels == 2 && coarse.count() > 0) {
+      scores(coarse, seq, head, base, mean, coarse.weights());
+      weigh(coarse, mean, step().sequenceFloat(Step.COARSE, seq), fine, weight);
+      weights = weight;
+    }
+    scores(fine, seq, head, base, mean, weights);
+    keep(fine, mean, weights, step().sequenceFloat(Step.FINE, seq), kept);
+  }
+
+  /** Numbers of keys of fine clusters below the coarse ones that are kept; 0 for all others. */
+  private static void weigh(
+      JvmPrefix.Level coarse, long mean, float threshold, JvmPrefix.Level fine, long weight) {
+    FloatVector zero = FloatVector.zero(F);
+    for (int i = fine.count(); i % PAGE != 0; i++) {
+      Lanes.put(weight + 4L * i, 0);
+    }
+    // Whole vectors, and no branch on what is kept: the next cluster overwrites what was too much.
     for (int a = 0; a < coarse.count(); a++) {
-      if (Lanes.get(mean + 4L * a) > coarseThreshold) {
-        for (int i = coarse.start(a); i < coarse.start(a + 1); i++) {
-          Lanes.put(weight + 4L * i, fine.size(i));
-        }
-      }
-    }
-    scores(fine, seq, head, base, mean, weight);
-    for (int i = 0; i < fine.count(); i++) {
-      if (Lanes.get(weight + 4L * i) > 0) {
-        keep(fine, i, i + 1, mean, threshold, kept);
+      VectorMask<Float> kept =
+          FloatVector.broadcast(F, ALL.get(Lanes.F32, mean + 4L * a))
+              .compare(VectorOperators.GT, threshold);
+      for (int i = coarse.start(a); i < coarse.start(a + 1); i += N) {
+        FloatVector w =
+            FloatVector.fromMemorySegment(F, ALL, fine.weights() + 4L * i, LITTLE_ENDIAN);
+        zero.blend(w, kept).intoMemorySegment(ALL, weight + 4L * i, LITTLE_ENDIAN);
       }
     }
   }
 
+  /** Lists the clusters that have a weight and a mean above the threshold, neighbours as one run. */
   private static void keep(
-      JvmPrefix.Level l, int from, int to, long mean, float threshold, KeptRuns kept) {
-    for (int i = from; i < to; i++) {
-      if (Lanes.get(mean + 4L * i) > threshold) {
-        kept.add(l.start(i), l.size(i));
+      JvmPrefix.Level l, long mean, long weight, float threshold, KeptRuns kept) {
+    for (int i = 0; i < l.count(); i += Long.SIZE) {
+      long bits = above(mean + 4L * i, weight + 4L * i, threshold);
+      while (bits != 0) {
+        int from = Long.numberOfTrailingZeros(bits);
+        int count = Long.numberOfTrailingZeros(~(bits >>> from));
+        int start = l.start(i + from);
+        kept.add(start, l.start(i + from + count) - start);
+        // The carry runs through the lowest ones.
+        bits &= bits + (1L << from);
       }
     }
   }
 
-  /** Numbers of keys of clusters {@code from … to − 1}; 0 for all others. */
-  private static void weigh(JvmPrefix.Level l, int from, int to, long weight) {
-    int padded = Math.ceilDiv(l.count(), PAGE) * PAGE;
-    for (int i = 0; i < padded; i++) {
-      Lanes.put(weight + 4L * i, i >= from && i < to ? l.size(i) : 0);
+  /** A bit for each of 64 clusters. */
+  private static long above(long mean, long weight, float threshold) {
+    long bits = 0;
+    for (int i = 0; i < Long.SIZE; i += N) {
+      FloatVector m = FloatVector.fromMemorySegment(F, ALL, mean + 4L * i, LITTLE_ENDIAN);
+      FloatVector w = FloatVector.fromMemorySegment(F, ALL, weight + 4L * i, LITTLE_ENDIAN);
+      VectorMask<Float> kept =
+          m.compare(VectorOperators.GT, threshold).and(w.compare(VectorOperators.GT, 0f));
+      bits |= kept.toLong() << i;
     }
+    return bits;
   }
 
-  /** Mean estimated softmax weight per key of every cluster that has a weight. */
+  /**
+   * Mean estimated softmax weight per key of every cluster that has a weight. Scores lie behind the
+   * worker's own means and weights.
+   */
   private void scores(JvmPrefix.Level l, int seq, int head, long base, long mean, long weight) {
     int group = op.heads() / op.kvHeads();
     int first = step().sequence(Step.ROW_START, seq);
@@ -155,7 +175,7 @@ final class ClusterLookup {
       Lanes.store(Lanes.zero(), mean + 4L * i);
     }
     long rowBytes = 4L * padded;
-    long scores = weight + rowBytes;
+    long scores = mean + 2 * rowBytes;
     for (int r = 0; r < count; r += tile.rowsPerTile()) {
       int rows = Math.min(tile.rowsPerTile(), count - r);
       int m = rows * group;

@@ -190,24 +190,25 @@ final class JvmPrefix implements AutoCloseable {
   final class Level {
     private final int count;
     private final long centroids;
+    private final long weights;
     private final int[] starts;
-    private final int[] sizes;
 
     Level(PrefixData.Layer l, int head, boolean coarse) {
       count = coarse ? l.coarse() : l.fine();
       int dim = l.shape().headDim();
       centroids = allocate(2L * Math.ceilDiv(count, PAGE) * PAGE * dim);
+      weights = allocate(4L * Math.ceilDiv(count, PAGE) * PAGE);
       starts = new int[count + 1];
-      sizes = new int[count];
       double[] c = new double[dim];
       for (int i = 0; i <= count; i++) {
         starts[i] = coarse ? count == 0 ? 0 : l.child(head, i) : l.start(head, i);
       }
       for (int i = 0; i < count; i++) {
-        sizes[i] =
+        Lanes.put(
+            weights + 4L * i,
             coarse
                 ? l.start(head, starts[i + 1]) - l.start(head, starts[i])
-                : starts[i + 1] - starts[i];
+                : starts[i + 1] - starts[i]);
         l.centroid(coarse, head, i, c);
         for (int j = 0; j < dim; j++) {
           long at = centroids + 2L * ((long) (i / PAGE) * PAGE * dim + (long) j * PAGE + i % PAGE);
@@ -225,9 +226,9 @@ final class JvmPrefix implements AutoCloseable {
       return starts[i];
     }
 
-    /** Keys below a cluster. */
-    int size(int i) {
-      return sizes[i];
+    /** Keys below each cluster, in f32; 0 behind the last one, up to whole tiles and a vector. */
+    long weights() {
+      return weights;
     }
 
     /** The tile of centroids {@code 64 i …}. */
