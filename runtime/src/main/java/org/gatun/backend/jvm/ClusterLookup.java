@@ -133,7 +133,9 @@ final class ClusterLookup {
     }
   }
 
-  /** Lists the clusters that have a weight and a mean above the threshold, neighbours as one run. */
+  /**
+   * Lists the clusters that have a weight and a mean above the threshold, neighbours as one run.
+   */
   private static void keep(
       JvmPrefix.Level l, long mean, long weight, float threshold, KeptRuns kept) {
     for (int i = 0; i < l.count(); i += Long.SIZE) {

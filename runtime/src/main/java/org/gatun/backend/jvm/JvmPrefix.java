@@ -135,17 +135,15 @@ final class JvmPrefix implements AutoCloseable {
      * cache. Returns what {@link Ahead#burst} does.
      */
     long table(KeptRuns runs, int from, int count, long table) {
-      int piece = from / AttentionTile.SPLIT;
-      int run = runs.pieceRun(piece);
-      int skip = runs.pieceOffset(piece) + from % AttentionTile.SPLIT;
-      while (skip >= runs.length(run)) {
-        skip -= runs.length(run++);
-      }
-      long touched = 0;
+      long place = runs.find(from);
+      int run = (int) (place >>> 32);
+      int skip = (int) place;
+      // All lines first, for a core asks for few more while it writes addresses in between: they
+      // are written while the last lines are on their way.
+      long touched = burst(runs, run, skip, count);
       for (int done = 0; done < count; run++, skip = 0) {
         long at = tokens + (long) (runs.start(run) + skip) * tokenBytes;
         int n = Math.min(count - done, runs.length(run) - skip);
-        touched ^= Ahead.burst(at, n * tokenBytes);
         for (int i = 0; i < n; i++, at += tokenBytes) {
           Lanes.ALL.set(Lanes.I64, table + 8L * (done + i), at);
         }
@@ -158,17 +156,25 @@ final class JvmPrefix implements AutoCloseable {
       return touched;
     }
 
+    private long burst(KeptRuns runs, int run, int skip, int count) {
+      long touched = 0;
+      for (int done = 0; done < count; run++, skip = 0) {
+        int n = Math.min(count - done, runs.length(run) - skip);
+        touched ^=
+            Ahead.burst(tokens + (long) (runs.start(run) + skip) * tokenBytes, n * tokenBytes);
+        done += n;
+      }
+      return touched;
+    }
+
     /**
      * Copies kept keys (or values) {@code from … from + count − 1} as f32 rows to {@code to}; with
      * keys, the scales of keys and values as a page has them to {@code scales}, if not 0.
      */
     void gather(KeptRuns runs, int from, int count, boolean key, long to, long scales) {
-      int piece = from / AttentionTile.SPLIT;
-      int run = runs.pieceRun(piece);
-      int skip = runs.pieceOffset(piece) + from % AttentionTile.SPLIT;
-      while (skip >= runs.length(run)) {
-        skip -= runs.length(run++);
-      }
+      long place = runs.find(from);
+      int run = (int) (place >>> 32);
+      int skip = (int) place;
       for (int done = 0; done < count; run++) {
         int token = runs.start(run) + skip;
         int n = Math.min(count - done, runs.length(run) - skip);

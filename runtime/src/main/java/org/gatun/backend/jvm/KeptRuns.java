@@ -68,13 +68,16 @@ final class KeptRuns {
     return length[run];
   }
 
-  /** The run that holds the first token of a piece. */
-  int pieceRun(int piece) {
-    return markRun[piece];
-  }
-
-  /** Where in its run the first token of a piece stands. */
-  int pieceOffset(int piece) {
-    return markOffset[piece];
+  /**
+   * Where the kept token {@code i} stands: its run in the upper half, its place in the run in the
+   * lower.
+   */
+  long find(int i) {
+    int run = markRun[i / AttentionTile.SPLIT];
+    int place = markOffset[i / AttentionTile.SPLIT] + i % AttentionTile.SPLIT;
+    while (place >= length[run]) {
+      place -= length[run++];
+    }
+    return (long) run << 32 | place;
   }
 }
