@@ -14,6 +14,7 @@ import org.gatun.bindings.NativeLibrary;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
 import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksBehindPrefix;
 import org.gatun.generate.golden.RanksLogits;
 import org.gatun.generate.golden.RanksText;
 import org.gatun.model.SpeedModel;
@@ -110,6 +111,17 @@ class TensorParallelTest {
     String out = new String(p.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(p.waitFor()).as("exit code of %s", String.join(" ", args)).isZero();
     return out;
+  }
+
+  @Test
+  void behindAPrefixRanksPruneAsOneRankDoes() {
+    Path model = TINY.resolve("llama/model.gguf");
+    assertThat(RanksBehindPrefix.of("cuda", model, 190, 0.5, 4, 2))
+        .singleElement()
+        .matches(RanksLogits.Difference::holds);
+    assertThat(RanksBehindPrefix.of("cuda", model, 190, 0, 2, 4))
+        .singleElement()
+        .matches(RanksLogits.Difference::holds);
   }
 
   @Test

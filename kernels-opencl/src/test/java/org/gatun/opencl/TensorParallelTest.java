@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
 import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksBehindPrefix;
 import org.gatun.generate.golden.RanksLogits;
 import org.gatun.generate.golden.RanksText;
 import org.gatun.model.SpeedModel;
@@ -31,6 +32,18 @@ class TensorParallelTest {
     assertThat(RanksText.greedy("opencl", c.model(), c.ranks(), TOKENS))
         .isEqualTo(RanksText.greedy("opencl", c.model(), 1, TOKENS))
         .hasSize(TOKENS);
+    assertThat(ClContext.liveObjects()).as("OpenCL objects after the engine closed").isZero();
+  }
+
+  @Test
+  void behindAPrefixRanksPruneAsOneRankDoes() {
+    Path model = new RanksText.Case("llama", 2).model();
+    assertThat(RanksBehindPrefix.of("opencl", model, 190, 0.5, 6, 2))
+        .singleElement()
+        .matches(RanksLogits.Difference::holds);
+    assertThat(RanksBehindPrefix.of("opencl", model, 190, 0, 6, 4))
+        .singleElement()
+        .matches(RanksLogits.Difference::holds);
     assertThat(ClContext.liveObjects()).as("OpenCL objects after the engine closed").isZero();
   }
 

@@ -70,6 +70,32 @@ public record PrefixData(int tokens, List<Layer> layers) {
           order);
     }
 
+    /** KV heads {@code from … from + count − 1} alone, as views: heads are outermost. */
+    public Layer heads(int from, int count) {
+      if (from == 0 && count == shape.kvHeads()) {
+        return this;
+      }
+      return new Layer(
+          new KvLayer(shape.layer(), count, shape.headDim()),
+          codec,
+          fine,
+          coarse,
+          heads(keys, from, count),
+          heads(values, from, count),
+          heads(keyScales, from, count),
+          heads(valueScales, from, count),
+          heads(centroids, from, count),
+          heads(starts, from, count),
+          heads(coarseCentroids, from, count),
+          heads(children, from, count),
+          heads(order, from, count));
+    }
+
+    private MemorySegment heads(MemorySegment plane, int from, int count) {
+      long one = plane.byteSize() / shape.kvHeads();
+      return plane.asSlice(from * one, count * one);
+    }
+
     /** First token of fine cluster {@code i}; of {@code fine} the number of tokens. */
     public int start(int head, int i) {
       return starts.getAtIndex(ValueLayout.JAVA_INT_UNALIGNED, head * (fine + 1L) + i);

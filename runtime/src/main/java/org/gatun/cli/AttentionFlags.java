@@ -33,7 +33,9 @@ final class AttentionFlags {
   @Option(
       names = "--prefix",
       paramLabel = "FILE",
-      description = "Go on behind a document that `gatun prefix build` read.")
+      description =
+          "Go on behind a document that `gatun prefix build` read. With more --tp ranks than KV"
+              + " heads, with --attention dense only.")
   private @Nullable Path prefix;
 
   private @Nullable StoredPrefix stored;
@@ -57,6 +59,13 @@ final class AttentionFlags {
     StoredPrefix p = PrefixFile.open(prefix, Arena.ofAuto());
     stored = p;
     return o.withAttention(c.plan, PrefixLimits.of(p.data()));
+  }
+
+  /** Says before anything is loaded that so many ranks cannot prune the prefix. */
+  void requireRanks(int ranks) {
+    if (stored != null) {
+      stored.requirePrunable(sparsity, ranks);
+    }
   }
 
   /** A session behind the prefix, if there is one. */

@@ -122,9 +122,7 @@ final class EngineFlags {
                   RankGroup.isSilent() ? Progress.NONE : bar,
                   line -> System.err.println("gatun: " + line));
       options = attention.apply(options);
-      if (ranks > 1 && options.prefixes().count() > 0) {
-        throw new UsageException("--prefix does not go with --tp yet");
-      }
+      attention.requireRanks(ranks);
       if (RankGroup.isInProcess(ranks, backend)) {
         options = options.withThreadRanks(ranks);
       } else if (ranks > 1) {

@@ -1,10 +1,12 @@
 package org.gatun.generate;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.gatun.attention.AttentionPlan;
+import org.gatun.attention.KvCache;
 import org.gatun.attention.KvSequence;
 import org.gatun.attention.KvStore;
 import org.gatun.backend.Backend;
@@ -19,10 +21,12 @@ import org.gatun.graph.StepLimits;
 import org.gatun.graph.pass.DrawTokens;
 import org.gatun.graph.pass.Passes;
 import org.gatun.graph.pass.PlanAttention;
+import org.gatun.graph.shard.KvShard;
 import org.gatun.graph.shard.ShardedGraph;
 import org.gatun.graph.shard.TensorParallel;
 import org.gatun.model.Model;
 import org.gatun.parallel.Communicator;
+import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Stage;
 import org.gatun.prefix.PrefixFormatException;
 import org.gatun.prefix.StoredPrefix;
@@ -40,6 +44,11 @@ public final class Engine implements AutoCloseable {
   private final StepLoop loop;
   private final int context;
   private final @Nullable Communicator group;
+
+  /** Pages of all KV heads: what the host writes there, each rank takes its heads of. */
+  private final KvCache kv;
+
+  private final int ranks;
   private boolean closed;
 
   private Engine(
@@ -48,13 +57,19 @@ public final class Engine implements AutoCloseable {
       Program program,
       StepLoop loop,
       int context,
-      @Nullable Communicator group) {
+      @Nullable Communicator group,
+      int threadRanks) {
     this.model = model;
     this.backend = backend;
     this.program = program;
     this.loop = loop;
     this.context = context;
     this.group = group;
+    ranks = group == null ? Math.max(1, threadRanks) : group.worldSize();
+    kv =
+        group == null
+            ? program.kv()
+            : new KvCache(new KvShard(program.kv().store(), group.rank(), group.worldSize()));
   }
 
   /** Loads a model with sensible defaults. */
@@ -126,12 +141,14 @@ public final class Engine implements AutoCloseable {
         .group()
         .apply(
             // The model last: the name of one in many files may be cut off at its end.
-            "gatun 2, %s, %s KV, context %d, chunk %d, %s"
+            "gatun 2, %s, %s KV, context %d, chunk %d, %s, %s, %s"
                 .formatted(
                     model.config().family(),
                     options.kv().name(),
                     context,
                     options.chunk(),
+                    options.attention(),
+                    options.prefixes(),
                     model.weights().content()));
   }
 
@@ -182,12 +199,12 @@ public final class Engine implements AutoCloseable {
                       limits,
                       g));
       StepLoop loop = new StepLoop(all, limits, model, all.candidates());
-      return new Engine(model, all, all, loop, context, null);
+      return new Engine(model, all, all, loop, context, null, options.threadRanks());
     }
     BackendOptions device = new BackendOptions(options.device(), options.threads());
     ThreadRanks.Rank only = openRank(p, device, model, options, limits, group);
     StepLoop loop = new StepLoop(only.program(), limits, model, only.candidates());
-    return new Engine(model, only.backend(), only.program(), loop, context, group);
+    return new Engine(model, only.backend(), only.program(), loop, context, group, 1);
   }
 
   /** One rank's part of the model on its device. */
@@ -243,7 +260,7 @@ public final class Engine implements AutoCloseable {
 
   /** A new, empty session. */
   public Session session() {
-    return new Session(this, program.kv().sequence(), new int[0]);
+    return new Session(this, kv.sequence(), new int[0]);
   }
 
   /**
@@ -265,20 +282,42 @@ public final class Engine implements AutoCloseable {
               + model.weights().content()
               + ": build the prefix anew");
     }
+    requireSamePrefix(stored);
     Prefix[] p = new Prefix[1];
-    loop.edit(() -> p[0] = new Prefix(this, stored, program.kv().load(stored.data())));
+    loop.edit(() -> p[0] = new Prefix(this, stored, kv.load(stored.data())));
+    if (group != null) {
+      group.rendezvous(Stage.PREFIX);
+    }
     return p[0];
+  }
+
+  /** Ranks that read different documents would go on as if they had read one. */
+  private void requireSamePrefix(StoredPrefix stored) {
+    if (group == null) {
+      return;
+    }
+    long[] all = new long[ranks];
+    group.allGather(
+        MemorySegment.ofArray(new long[] {stored.fingerprint()}), MemorySegment.ofArray(all));
+    for (int r = 1; r < ranks; r++) {
+      if (all[r] != all[0]) {
+        throw new CommunicatorException(
+            r, "has another prefix than rank 0; give all ranks the same file");
+      }
+    }
   }
 
   /**
    * A session that goes on behind a prefix without reading it again.
    *
    * @param sparsity share of the prefix's keys that is pruned, by its calibration; 0 keeps all
+   * @throws org.gatun.prefix.PrefixFormatException if ranks share KV heads and keys shall be pruned
    */
   public Session session(Prefix prefix, double sparsity) {
-    KvSequence[] kv = new KvSequence[1];
-    loop.edit(() -> kv[0] = prefix.sequence(program.kv(), sparsity));
-    return new Session(this, kv[0], prefix.tokens());
+    prefix.requirePrunable(sparsity, ranks);
+    KvSequence[] made = new KvSequence[1];
+    loop.edit(() -> made[0] = prefix.sequence(kv, sparsity));
+    return new Session(this, made[0], prefix.tokens());
   }
 
   /** The loaded model. */

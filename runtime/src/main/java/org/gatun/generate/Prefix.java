@@ -26,6 +26,10 @@ public final class Prefix implements AutoCloseable {
     return stored.tokens().clone();
   }
 
+  void requirePrunable(double sparsity, int ranks) {
+    stored.requirePrunable(sparsity, ranks);
+  }
+
   /** A sequence that holds the document: clusters shared, the tail in slots of its own. */
   KvSequence sequence(KvCache cache, double sparsity) {
     PrefixThresholds t =

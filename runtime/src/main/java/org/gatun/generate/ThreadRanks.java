@@ -11,10 +11,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
 import org.gatun.attention.KvCache;
+import org.gatun.attention.KvLayer;
 import org.gatun.attention.KvStore;
+import org.gatun.attention.PrefixData;
 import org.gatun.backend.Backend;
 import org.gatun.backend.Program;
 import org.gatun.graph.Step;
+import org.gatun.graph.shard.KvShard;
 import org.gatun.parallel.Communicator;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.Communicators;
@@ -84,21 +87,43 @@ final class ThreadRanks implements Program, Backend {
     }
     ranks.addAll(List.of(opened));
     groups.addAll(List.of(joined));
-    kv = new KvCache(new MirroredPages(ranks));
+    List<KvShard> shards = new ArrayList<>();
+    for (int r = 0; r < world; r++) {
+      shards.add(new KvShard(opened[r].program().kv().store(), r, world));
+    }
+    kv = new KvCache(new MirroredPages(shards));
   }
 
-  /** Page copies on every rank. */
-  private record MirroredPages(List<Rank> ranks) implements KvStore {
+  /** The same edits on every rank's pages; each takes its own KV heads of what is written. */
+  private record MirroredPages(List<KvShard> ranks) implements KvStore {
     @Override
     public int pages() {
-      return ranks.getFirst().program().kv().pages();
+      return ranks.getFirst().pages();
     }
 
     @Override
     public void copySlots(int srcPage, int srcSlot, int dstPage, int dstSlot, int count) {
-      for (Rank r : ranks) {
-        r.program().kv().store().copySlots(srcPage, srcSlot, dstPage, dstSlot, count);
-      }
+      ranks.forEach(r -> r.copySlots(srcPage, srcSlot, dstPage, dstSlot, count));
+    }
+
+    @Override
+    public int prefixes() {
+      return ranks.getFirst().prefixes();
+    }
+
+    @Override
+    public void loadPrefix(int id, PrefixData data) {
+      ranks.forEach(r -> r.loadPrefix(id, data));
+    }
+
+    @Override
+    public void dropPrefix(int id) {
+      ranks.forEach(r -> r.dropPrefix(id));
+    }
+
+    @Override
+    public void write(KvLayer layer, int page, int slot, int count, float[] keys, float[] values) {
+      ranks.forEach(r -> r.write(layer, page, slot, count, keys, values));
     }
   }
 

@@ -1,7 +1,9 @@
 package org.gatun.prefix;
 
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
+import java.util.zip.CRC32C;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.PrefixData;
 
@@ -88,6 +90,39 @@ public record StoredPrefix(
       }
     }
     return keys;
+  }
+
+  /**
+   * Whether so many ranks may leave keys out. The clusters that a KV head keeps are chosen by the
+   * mean score of all its query heads, and ranks that share a KV head have a part of these each.
+   *
+   * @param sparsity share of keys to prune
+   * @throws PrefixFormatException if ranks would choose apart from each other
+   */
+  public void requirePrunable(double sparsity, int ranks) {
+    int heads = data.layers().stream().mapToInt(l -> l.shape().kvHeads()).min().orElse(1);
+    if (sparsity > 0 && heads < ranks) {
+      throw new PrefixFormatException(
+          "%d ranks cannot prune a prefix of a model with %d KV %s per layer: ranks that share one would choose clusters apart from each other; use %s or --attention dense"
+              .formatted(
+                  ranks,
+                  heads,
+                  heads == 1 ? "head" : "heads",
+                  heads == 1 ? "one rank" : "at most " + heads + " ranks"));
+    }
+  }
+
+  /** A number that another document, or another clustering of this one, hardly has. */
+  public long fingerprint() {
+    CRC32C planes = new CRC32C();
+    for (PrefixData.Layer l : data.layers()) {
+      planes.update(l.centroids().asByteBuffer());
+      planes.update(l.starts().asByteBuffer());
+    }
+    int rest =
+        31 * (31 * Arrays.hashCode(tokens) + Arrays.hashCode(quantiles.fine()))
+            + Arrays.hashCode(quantiles.coarse());
+    return planes.getValue() << 32 | rest & 0xffff_ffffL;
   }
 
   /** Tokens behind the clustered ones. */

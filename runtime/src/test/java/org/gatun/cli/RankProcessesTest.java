@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.ProcessBuilder.Redirect;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,12 +14,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.gatun.generate.golden.GoldenFiles;
+import org.gatun.generate.golden.RanksBehindPrefix;
 import org.gatun.generate.golden.RanksText;
 import org.gatun.model.SpeedModel;
+import org.gatun.prefix.PrefixFile;
 import org.gatun.store.ModelStore;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -68,6 +72,35 @@ class RankProcessesTest {
       assertThat(output(Start.MPIRUN, 2, tiny, piped, "hello"))
           .isEqualTo(output(Start.PROCESSES, 1, tiny, piped, "hello"))
           .isNotBlank();
+    }
+  }
+
+  @Test
+  void behindAPrefixProcessesSayWhatOneDoes(@TempDir Path dir) throws Exception {
+    Path tiny = new RanksText.Case("llama", 2).model();
+    Path file = dir.resolve("doc.prefix");
+    try (Arena arena = Arena.ofShared()) {
+      PrefixFile.write(RanksBehindPrefix.build(tiny, 190, arena), file);
+    }
+    List<String> drawn =
+        List.of(
+            "run",
+            "-p",
+            "Once",
+            "-n",
+            "8",
+            "-c",
+            "256",
+            "--temp",
+            "1.2",
+            "--seed",
+            "7",
+            "--prefix",
+            file.toString());
+    String one = output(Start.PROCESSES, 1, tiny.toString(), drawn, "");
+    assertThat(output(Start.PROCESSES, 2, tiny.toString(), drawn, "")).isEqualTo(one).isNotBlank();
+    if (hasMpirun()) {
+      assertThat(output(Start.MPI, 2, tiny.toString(), drawn, "")).isEqualTo(one);
     }
   }
 
@@ -153,7 +186,8 @@ class RankProcessesTest {
       command.addAll(how == Start.MPI ? List.of("--comm", "mpi", "--") : List.of("--"));
     }
     command.addAll(args);
-    command.addAll(List.of("--backend", "jvm", "-m", model, "-c", "64", "--kv", "f32", "-t", "1"));
+    command.addAll(List.of("--backend", "jvm", "-m", model, "--kv", "f32", "-t", "1"));
+    command.addAll(args.contains("-c") ? List.of() : List.of("-c", "64"));
     if (ranks > 1 && !mpi) {
       command.addAll(List.of("--tp", "" + ranks));
     }

@@ -34,12 +34,17 @@ public final class PlansText {
     return GoldenFiles.tiny("llama").folder().resolve("model.gguf");
   }
 
-  private static int[] document() {
-    int[] ids = new int[190];
+  /** A document's ids, of any model. */
+  static int[] document(int count) {
+    int[] ids = new int[count];
     for (int i = 0; i < ids.length; i++) {
       ids[i] = 20 + i * i * 7 % 211;
     }
     return ids;
+  }
+
+  private static int[] document() {
+    return document(190);
   }
 
   private static EngineOptions options(String backend) {

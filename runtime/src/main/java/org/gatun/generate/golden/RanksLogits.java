@@ -120,20 +120,32 @@ public final class RanksLogits {
             .withChunk(Math.max(prompt, 1))
             .withKv(KvCodec.F32)
             .withThreadRanks(ranks);
-    List<float[]> logits = new ArrayList<>();
-    List<Integer> ids = new ArrayList<>();
     try (Engine e = Engine.load(options);
         Session s = e.session()) {
-      int[] text = Arrays.copyOf(s.encode(PROMPT), prompt);
-      score(s, text, logits);
-      for (int i = 0; i < tokens; i++) {
-        int id = s.generate(text, ONE, piece -> {}, new CancelToken()).tokens()[0];
-        ids.add(id);
-        int next = forced.isEmpty() ? id : forced.get(i);
-        score(s, new int[] {next}, logits);
-        text = Arrays.copyOf(text, text.length + 1);
-        text[text.length - 1] = next;
-      }
+      return answer(s, new int[0], Arrays.copyOf(s.encode(PROMPT), prompt), tokens, forced);
+    }
+  }
+
+  /**
+   * What a session says.
+   *
+   * @param held ids that it holds already
+   * @param question ids that it reads in one step
+   * @param forced ids to go on with; empty to go on with its own
+   */
+  static Answer answer(Session s, int[] held, int[] question, int tokens, List<Integer> forced) {
+    List<float[]> logits = new ArrayList<>();
+    List<Integer> ids = new ArrayList<>();
+    int[] text = Arrays.copyOf(held, held.length + question.length);
+    System.arraycopy(question, 0, text, held.length, question.length);
+    score(s, question, logits);
+    for (int i = 0; i < tokens; i++) {
+      int id = s.generate(text, ONE, piece -> {}, new CancelToken()).tokens()[0];
+      ids.add(id);
+      int next = forced.isEmpty() ? id : forced.get(i);
+      score(s, new int[] {next}, logits);
+      text = Arrays.copyOf(text, text.length + 1);
+      text[text.length - 1] = next;
     }
     return new Answer(logits, ids);
   }

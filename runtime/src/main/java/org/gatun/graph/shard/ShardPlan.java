@@ -64,7 +64,11 @@ final class ShardPlan {
     if (a == null) {
       throw new GraphException("KV layer " + layer + " is written but never read");
     }
-    int kv = a.kvHeads();
+    return kvHeads(a.kvHeads(), rank, world);
+  }
+
+  /** Of so many KV heads those of a rank; where ranks are more, each has one and shares it. */
+  static Range kvHeads(int kv, int rank, int world) {
     if (kv % world == 0) {
       return Range.share(kv, 1, rank, world);
     }
