@@ -2,9 +2,15 @@
 //
 // Tokens are ordered by falling logit, then rising id. Every filter keeps a prefix of that order:
 // the ids whose key is above `key`, and the first `ties` ids whose key equals it. A prefix that
-// reaches a count or a mass is found by a radix search over the keys, four bits at a time from the
+// reaches a count or a mass is found by a radix search over the keys, DIGIT bits at a time from the
 // top. With PAIRS a row holds n pairs of (value, id) by rising id, the candidates of several ranks.
-#define BINS 16
+#if LOCAL == 1
+#define DIGIT 11
+#else
+#define DIGIT 6  // every work-item has bins of its own
+#endif
+#define BINS (1 << DIGIT)
+#define TOP_SHIFT (31 / DIGIT * DIGIT)
 #ifdef PAIRS
 #define AT(x, i) (x)[2 * (i)]
 #define ID(x, i) ((int)(x)[2 * (i) + 1])
@@ -28,6 +34,9 @@ inline uint order(float x) {
   uint b = as_uint(x);
   return b & 0x80000000u ? ~b : b | 0x80000000u;
 }
+inline uint16 order16(float16 x) {
+  return as_uint16(x) ^ (as_uint16(as_int16(x) >> 31) | 0x80000000u);
+}
 
 inline float weight(float x, float top, float inverseT, bool mass) {
   return mass ? exp((x - top) * inverseT) : 1.0f;
@@ -35,11 +44,10 @@ inline float weight(float x, float top, float inverseT, bool mass) {
 
 inline float value(uint key) { return as_float(key & 0x80000000u ? key & 0x7fffffffu : ~key); }
 
-// Sums bins of all work-items into bins[0 .. 15] of the first.
-inline void merge(local float *bins) {
+// Sums the first `count` bins of all work-items into those of the first.
+inline void merge(local float *bins, int count) {
   SYNC();  // every work-item's bins are counted
-  int id = get_local_id(0);
-  for (int b = id; b < BINS; b += LOCAL) {
+  for (int b = get_local_id(0); b < count; b += LOCAL) {
     float s = 0;
     for (int i = 0; i < LOCAL; i++) {
       s += bins[i * BINS + b];
@@ -49,34 +57,72 @@ inline void merge(local float *bins) {
   SYNC();  // the sums are written
 }
 
-// The smallest prefix within `limit` whose weight reaches `target` (exceeds it, if strict).
+#define DIGIT_AT(key, shift) ((key) >> (shift) & (BINS - 1))
+// Whether a key has the digits above `shift` that were found.
+#define WITHIN(key, shift, prefix) ((shift) == TOP_SHIFT || (key) >> ((shift) + DIGIT) == (prefix))
+
+// Adds to the bins of their digits at `shift` what logits from .. to weigh, of those above `limit`
+// that begin with `prefix`.
+inline void weigh(const global float *x, int from, int to, uint limit, uint prefix, int shift,
+                  bool mass, float top, float inverseT, local float *mine) {
+  int i = from;
+#if LOCAL == 1 && !defined(PAIRS)
+  for (; i + 16 <= to; i += 16) {
+    float16 v = vload16(0, x + i);
+    uint16 key = order16(v);
+    int16 in = key > limit;
+    if (shift < TOP_SHIFT) {
+      in = in && key >> (uint16)(shift + DIGIT) == prefix;
+    }
+    if (!any(in)) {
+      continue;
+    }
+    float16 each = mass ? exp((v - top) * inverseT) : (float16)1;
+    float w[16];
+    uint digits[16];
+    vstore16(select((float16)0, each, in), 0, w);
+    vstore16(key >> (uint16)shift & (uint16)(BINS - 1), 0, digits);
+    _Pragma("unroll") for (int j = 0; j < 16; j++) { mine[digits[j]] += w[j]; }
+  }
+#endif
+  for (; i < to; i++) {
+    uint k = order(AT(x, i));
+    if (k > limit && WITHIN(k, shift, prefix)) {
+      mine[DIGIT_AT(k, shift)] += weight(AT(x, i), top, inverseT, mass);
+    }
+  }
+}
+
+// The smallest prefix within `limit` whose weight reaches `target` (exceeds it, if strict); of a
+// mass, `target` is the share of the limit's.
 inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float top,
                     float inverseT, float target, bool strict, local float *bins) {
   int id = get_local_id(0);
   int each = (n + LOCAL - 1) / LOCAL;
   int from = min(n, id * each);
   int to = min(n, from + each);
+  local float *mine = bins + id * BINS;
+  // Ties at the limit count only as far as the limit lets them.
+  float ties = limit.ties > 0 ? limit.ties * weight(value(limit.key), top, inverseT, mass) : 0;
   uint prefix = 0;
   float above = 0;
-  for (int shift = 28; shift >= 0; shift -= 4) {
+  for (int shift = TOP_SHIFT; shift >= 0; shift -= DIGIT) {
     SYNC();  // the last round's sums are read
-    local float *mine = bins + id * BINS;
     for (int b = 0; b < BINS; b++) {
       mine[b] = 0;
     }
-    for (int i = from; i < to; i++) {
-      uint k = order(AT(x, i));
-      if (k >= limit.key && (shift == 28 || k >> (shift + 4) == prefix)) {
-        // Ties at the limit count only as far as the limit lets them: added once, below.
-        if (k > limit.key) {
-          mine[k >> shift & 15u] += weight(AT(x, i), top, inverseT, mass);
-        }
+    weigh(x, from, to, limit.key, prefix, shift, mass, top, inverseT, mine);
+    if (id == 0 && limit.ties > 0 && WITHIN(limit.key, shift, prefix)) {
+      mine[DIGIT_AT(limit.key, shift)] += ties;
+    }
+    merge(bins, BINS);
+    if (mass && shift == TOP_SHIFT) {
+      float all = 0;
+      for (int b = 0; b < BINS; b++) {
+        all += bins[b];
       }
+      target *= all;
     }
-    if (id == 0 && limit.ties > 0 && (shift == 28 || limit.key >> (shift + 4) == prefix)) {
-      mine[limit.key >> shift & 15u] += limit.ties * weight(value(limit.key), top, inverseT, mass);
-    }
-    merge(bins);
     int bin = -1;
     int lowest = 0;
     float a = above;
@@ -94,38 +140,17 @@ inline Prefix reach(const global float *x, int n, Prefix limit, bool mass, float
       }
     }
     above = bin < 0 ? lowestAbove : a;
-    prefix = prefix << 4 | (uint)(bin < 0 ? lowest : bin);
+    prefix = prefix << DIGIT | (uint)(bin < 0 ? lowest : bin);
   }
   Prefix r;
   r.key = prefix;
-  float w = weight(value(prefix), top, inverseT, mass);
-  float need = (target - above) / w;
+  float need = (target - above) / weight(value(prefix), top, inverseT, mass);
   r.ties = strict ? (int)floor(need) + 1 : (int)ceil(need);
   r.ties = max(1, r.ties);
   if (prefix == limit.key) {
     r.ties = min(r.ties, limit.ties);
   }
   return r;
-}
-
-// Weight of a prefix.
-inline float total(const global float *x, int n, Prefix p, float top, float inverseT,
-                   local float *bins) {
-  int id = get_local_id(0);
-  int each = (n + LOCAL - 1) / LOCAL;
-  int to = min(n, (id + 1) * each);
-  float s = 0;
-  for (int i = id * each; i < to; i++) {
-    if (order(AT(x, i)) > p.key) {
-      s += weight(AT(x, i), top, inverseT, true);
-    }
-  }
-  SYNC();  // earlier sums are read
-  for (int b = 0; b < BINS; b++) {
-    bins[id * BINS + b] = b == 0 ? s : 0;
-  }
-  merge(bins);
-  return p.ties > 0 ? bins[0] + p.ties * weight(value(p.key), top, inverseT, true) : bins[0];
 }
 
 // Number of ids with this key.
@@ -138,10 +163,8 @@ inline int equals(const global float *x, int n, uint key, local float *bins) {
     s += order(AT(x, i)) == key;
   }
   SYNC();  // earlier sums are read
-  for (int b = 0; b < BINS; b++) {
-    bins[id * BINS + b] = b == 0 ? s : 0;
-  }
-  merge(bins);
+  bins[id * BINS] = s;
+  merge(bins, 1);
   return (int)bins[0];
 }
 
@@ -211,8 +234,7 @@ kernel void sample(const global int *step, int4 lim, const global float *logits,
       keep = reach(x, n, keep, false, top, inverseT, topK, false, bins);
     }
     if (topP < 1) {
-      float all = total(x, n, keep, top, inverseT, bins);
-      keep = reach(x, n, keep, true, top, inverseT, topP * all, false, bins);
+      keep = reach(x, n, keep, true, top, inverseT, topP, false, bins);
     }
     if (minP > 0) {
       // The cut lies between two keys unless the first token alone is left.
@@ -222,8 +244,7 @@ kernel void sample(const global int *step, int4 lim, const global float *logits,
         keep.ties = equals(x, n, keep.key, bins);
       }
     }
-    float all = total(x, n, keep, top, inverseT, bins);
-    pick = reach(x, n, keep, true, top, inverseT, uniform_ * all, true, bins);
+    pick = reach(x, n, keep, true, top, inverseT, uniform_, true, bins);
   }
   int id = nth(x, n, pick.key, pick.ties - 1, bins);
   if (id >= 0) {
