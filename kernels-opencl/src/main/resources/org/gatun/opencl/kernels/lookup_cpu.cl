@@ -31,8 +31,8 @@ INLINE void lookup_means(const global float *q, int rows, int head, const global
       vstore16(-INFINITY, c, x);
     }
     for (int i = 0; i < n;) {
-      // Every index is a constant once loops are unrolled: LLVM 15 takes at[found] for another
-      // place than at[0] and loses the store. Rows that were not found are row 0.
+      // No loop over `at` ends at `found`: LLVM before 20 loses stores to an array that is smaller
+      // than the vectors of such a loop (docs/opencl.md). Rows that were not found are row 0.
       int at[WIDE];
       _Pragma("unroll") for (int w = 0; w < WIDE; w++) { at[w] = 0; }
       int found = 0;
