@@ -16,6 +16,7 @@ import org.gatun.backend.LargePages;
  * <pre>
  *   per layer and KV head:   [C] { K [d]  V [d] }  in the KV codec   for INT8  K scales [C]  V scales [C]
  *                            centroids [K / 64][d][64] in f16: lanes are centroids, as in a page
+ *                            keys of each cluster [K] in f32
  * </pre>
  */
 final class JvmPrefix implements AutoCloseable {
