@@ -216,6 +216,7 @@ public final class Engine implements AutoCloseable {
       StepLimits limits,
       @Nullable Communicator group) {
     Graph whole = DrawTokens.apply(model.graph());
+    TensorParallel.requireChoice(whole, options.attention(), group == null ? 1 : group.worldSize());
     ShardedGraph part =
         group == null
             ? TensorParallel.shard(whole, 0, 1)

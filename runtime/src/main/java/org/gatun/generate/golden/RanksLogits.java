@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
+import org.gatun.attention.PrefixLimits;
 import org.gatun.generate.CancelToken;
 import org.gatun.generate.Engine;
 import org.gatun.generate.EngineOptions;
@@ -74,14 +77,26 @@ public final class RanksLogits {
    */
   public static List<Difference> of(
       String backend, Path model, int prompt, int tokens, int... ranks) {
-    Answer exact = answer("jvm", model, 1, prompt, tokens, List.of());
-    Answer one =
-        backend.equals("jvm") ? exact : answer(backend, model, 1, prompt, tokens, exact.ids);
-    List<Difference> all = new ArrayList<>();
-    for (int n : ranks) {
-      all.add(compare(n, exact, one, answer(backend, model, n, prompt, tokens, exact.ids)));
-    }
-    return all;
+    return new Question(
+            model, AttentionPlan.DENSE, prompt, s -> Arrays.copyOf(s.encode(PROMPT), prompt))
+        .ask(backend, tokens, ranks);
+  }
+
+  /** The same behind {@code prompt} made-up ids, of which a plan reads some. */
+  public static List<Difference> of(
+      String backend, Path model, AttentionPlan plan, int prompt, int tokens, int... ranks) {
+    return document(model, plan, prompt).ask(backend, tokens, ranks);
+  }
+
+  /** How far one rank's logits behind made-up ids are from those of dense attention. */
+  public static double cost(Path model, AttentionPlan plan, int prompt) {
+    Answer whole = document(model, AttentionPlan.DENSE, prompt).answer("jvm", 1, 1, List.of());
+    Answer chosen = document(model, plan, prompt).answer("jvm", 1, 1, whole.ids);
+    return compare(1, whole, whole, chosen).error;
+  }
+
+  private static Question document(Path model, AttentionPlan plan, int prompt) {
+    return new Question(model, plan, prompt, s -> PlansText.document(prompt));
   }
 
   /** Holds what {@code ranks} ranks said to one rank's answer and the f32 one. */
@@ -111,18 +126,31 @@ public final class RanksLogits {
     return new Difference(ranks, error, FACTOR * own + ORDER, tokens, excused, wrong);
   }
 
-  private static Answer answer(
-      String backend, Path model, int ranks, int prompt, int tokens, List<Integer> forced) {
-    EngineOptions options =
-        EngineOptions.of(model)
-            .withBackend(backend, "", 1)
-            .withContext(64, 1)
-            .withChunk(Math.max(prompt, 1))
-            .withKv(KvCodec.F32)
-            .withThreadRanks(ranks);
-    try (Engine e = Engine.load(options);
-        Session s = e.session()) {
-      return answer(s, new int[0], Arrays.copyOf(s.encode(PROMPT), prompt), tokens, forced);
+  /** A model with a plan, and that many ids that it reads in one step. */
+  private record Question(Path model, AttentionPlan plan, int size, Function<Session, int[]> ids) {
+    List<Difference> ask(String backend, int tokens, int... ranks) {
+      Answer exact = answer("jvm", 1, tokens, List.of());
+      Answer one = backend.equals("jvm") ? exact : answer(backend, 1, tokens, exact.ids);
+      List<Difference> all = new ArrayList<>();
+      for (int n : ranks) {
+        all.add(compare(n, exact, one, answer(backend, n, tokens, exact.ids)));
+      }
+      return all;
+    }
+
+    Answer answer(String backend, int ranks, int tokens, List<Integer> forced) {
+      EngineOptions options =
+          EngineOptions.of(model)
+              .withBackend(backend, "", 1)
+              .withContext(Math.ceilDiv(size + tokens, 64) * 64, 1)
+              .withChunk(Math.max(size, 1))
+              .withKv(KvCodec.F32)
+              .withAttention(plan, PrefixLimits.NONE)
+              .withThreadRanks(ranks);
+      try (Engine e = Engine.load(options);
+          Session s = e.session()) {
+        return RanksLogits.answer(s, new int[0], ids.apply(s), tokens, forced);
+      }
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvLayer;
 import org.gatun.graph.Dim;
 import org.gatun.graph.Graph;
@@ -67,6 +68,31 @@ public final class TensorParallel {
     return world == 1
         ? new ShardedGraph(graph, 0, 1, Map.of())
         : new TensorParallel(graph, rank, world).rewrite();
+  }
+
+  /**
+   * Whether so many ranks may choose keys by this plan. Block top-k scores pages for a KV head by
+   * all its query heads, and ranks that share a KV head have a part of these each.
+   *
+   * @throws GraphException if ranks would choose apart from each other
+   */
+  public static void requireChoice(Graph whole, AttentionPlan plan, int world) {
+    int heads =
+        whole.nodes().stream()
+            .map(Node::op)
+            .filter(Attention.class::isInstance)
+            .mapToInt(op -> ((Attention) op).kvHeads())
+            .min()
+            .orElse(world);
+    if (plan instanceof AttentionPlan.BlockTopK && heads < world) {
+      throw new GraphException(
+          "block top-k cannot run on %d ranks with %d KV %s per layer: ranks that share one would choose pages apart from each other; use %s or --attention dense"
+              .formatted(
+                  world,
+                  heads,
+                  heads == 1 ? "head" : "heads",
+                  heads == 1 ? "one rank" : "at most " + heads + " ranks"));
+    }
   }
 
   private ShardedGraph rewrite() {
