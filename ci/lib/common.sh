@@ -4,6 +4,10 @@
 say() { printf 'gatun: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# Prints the comment at the head of the script.
+usage() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
+help_if_asked() { case "${1:-}" in -h|--help) usage; exit 0 ;; esac; }
+
 # Prints the home of a JDK 25: GATUN_JAVA_HOME, JAVA_HOME, the `java` on the path, then the usual folders.
 find_jdk25() {
   local candidate
