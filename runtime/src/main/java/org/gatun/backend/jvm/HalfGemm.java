@@ -48,21 +48,46 @@ final class HalfGemm {
    */
   static void tiles(
       long a, long as, int n, long b, long bs, int k, int width, long c, long cs, boolean add) {
+    strips(a, as, n, b, bs, 0, false, k, width, c, cs, add);
+  }
+
+  /** {@code C += A · B} where row i of B lies at the address {@code table[i] + offset}. */
+  static void addGathered(
+      long a, long as, int n, long table, long offset, int k, int width, long c, long cs) {
+    strips(a, as, n, table, 8, offset, true, k, width, c, cs, true);
+  }
+
+  /** Row i of B lies at {@code at + i · step + offset}, or gathered at the address found there. */
+  private static void strips(
+      long a,
+      long as,
+      int n,
+      long at,
+      long step,
+      long offset,
+      boolean gathered,
+      int k,
+      int width,
+      long c,
+      long cs,
+      boolean add) {
     long spare = add ? SPARE.get() : 0;
     int strip = 0;
     for (; WIDE && strip + 4 * Lanes.N <= width; strip += 4 * Lanes.N) {
+      long from = offset + 2L * strip;
       for (int r = 0; r < n; r += ROWS) {
         long to = c + r * cs + 4L * strip;
-        wide4(a + r * as, as, b + 2L * strip, bs, k, add ? spare : to, add ? 4 * W : cs);
+        wide4(a + r * as, as, at, step, from, gathered, k, add ? spare : to, add ? 4 * W : cs);
         if (add) {
           addWide(Math.min(ROWS, n - r), spare, to, cs);
         }
       }
     }
     for (; strip < width; strip += 2 * Lanes.N) {
+      long from = offset + 2L * strip;
       for (int r = 0; r < n; r += ROWS) {
         long to = c + r * cs + 4L * strip;
-        rows4(a + r * as, as, b + 2L * strip, bs, k, add ? spare : to, add ? 2 * W : cs);
+        rows4(a + r * as, as, at, step, from, gathered, k, add ? spare : to, add ? 2 * W : cs);
         if (add) {
           Gemm.add(Math.min(ROWS, n - r), spare, to, cs);
         }
@@ -70,26 +95,8 @@ final class HalfGemm {
     }
   }
 
-  /** {@code C += A · B} where row i of B lies at the address {@code table[i] + offset}. */
-  static void addGathered(
-      long a, long as, int n, long table, long offset, int k, int width, long c, long cs) {
-    long spare = SPARE.get();
-    int strip = 0;
-    for (; WIDE && strip + 4 * Lanes.N <= width; strip += 4 * Lanes.N) {
-      for (int r = 0; r < n; r += ROWS) {
-        wideGathered4(a + r * as, as, table, offset + 2L * strip, k, spare);
-        addWide(Math.min(ROWS, n - r), spare, c + r * cs + 4L * strip, cs);
-      }
-    }
-    for (; strip < width; strip += 2 * Lanes.N) {
-      for (int r = 0; r < n; r += ROWS) {
-        gathered4(a + r * as, as, table, offset + 2L * strip, k, spare);
-        Gemm.add(Math.min(ROWS, n - r), spare, c + r * cs + 4L * strip, cs);
-      }
-    }
-  }
-
-  private static void rows4(long a, long as, long b, long bs, int k, long c, long cs) {
+  private static void rows4(
+      long a, long as, long at, long step, long offset, boolean gathered, int k, long c, long cs) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector c00 = zero;
     FloatVector c01 = zero;
@@ -100,6 +107,7 @@ final class HalfGemm {
     FloatVector c30 = zero;
     FloatVector c31 = zero;
     for (int i = 0; i < k; i++) {
+      long b = (gathered ? ALL.get(I64, at) : at) + offset;
       IntVector h0 =
           (IntVector)
               ShortVector.fromMemorySegment(S, ALL, b, LITTLE_ENDIAN).convertShape(S2I, I, 0);
@@ -122,7 +130,7 @@ final class HalfGemm {
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       a += 4;
-      b += bs;
+      at += step;
     }
     c00.intoMemorySegment(ALL, c, LITTLE_ENDIAN);
     c01.intoMemorySegment(ALL, c + W, LITTLE_ENDIAN);
@@ -134,53 +142,8 @@ final class HalfGemm {
     c31.intoMemorySegment(ALL, c + 3 * cs + W, LITTLE_ENDIAN);
   }
 
-  private static void gathered4(long a, long as, long table, long offset, int k, long c) {
-    FloatVector zero = FloatVector.zero(F);
-    FloatVector c00 = zero;
-    FloatVector c01 = zero;
-    FloatVector c10 = zero;
-    FloatVector c11 = zero;
-    FloatVector c20 = zero;
-    FloatVector c21 = zero;
-    FloatVector c30 = zero;
-    FloatVector c31 = zero;
-    for (int i = 0; i < k; i++) {
-      long b = ALL.get(I64, table) + offset;
-      IntVector h0 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b, LITTLE_ENDIAN).convertShape(S2I, I, 0);
-      FloatVector b0 = h0.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      IntVector h1 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b + HALF_W, LITTLE_ENDIAN)
-                  .convertShape(S2I, I, 0);
-      FloatVector b1 = h1.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(F32, a));
-      c00 = a0.fma(b0, c00);
-      c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(F32, a + as));
-      c10 = a1.fma(b0, c10);
-      c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(F32, a + 2 * as));
-      c20 = a2.fma(b0, c20);
-      c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(F32, a + 3 * as));
-      c30 = a3.fma(b0, c30);
-      c31 = a3.fma(b1, c31);
-      a += 4;
-      table += 8;
-    }
-    c00.intoMemorySegment(ALL, c, LITTLE_ENDIAN);
-    c01.intoMemorySegment(ALL, c + W, LITTLE_ENDIAN);
-    c10.intoMemorySegment(ALL, c + 2 * W, LITTLE_ENDIAN);
-    c11.intoMemorySegment(ALL, c + 3 * W, LITTLE_ENDIAN);
-    c20.intoMemorySegment(ALL, c + 4 * W, LITTLE_ENDIAN);
-    c21.intoMemorySegment(ALL, c + 5 * W, LITTLE_ENDIAN);
-    c30.intoMemorySegment(ALL, c + 6 * W, LITTLE_ENDIAN);
-    c31.intoMemorySegment(ALL, c + 7 * W, LITTLE_ENDIAN);
-  }
-
-  private static void wide4(long a, long as, long b, long bs, int k, long c, long cs) {
+  private static void wide4(
+      long a, long as, long at, long step, long offset, boolean gathered, int k, long c, long cs) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector c00 = zero;
     FloatVector c01 = zero;
@@ -199,6 +162,7 @@ final class HalfGemm {
     FloatVector c32 = zero;
     FloatVector c33 = zero;
     for (int i = 0; i < k; i++) {
+      long b = (gathered ? ALL.get(I64, at) : at) + offset;
       IntVector h0 =
           (IntVector)
               ShortVector.fromMemorySegment(S, ALL, b, LITTLE_ENDIAN).convertShape(S2I, I, 0);
@@ -239,7 +203,7 @@ final class HalfGemm {
       c32 = a3.fma(b2, c32);
       c33 = a3.fma(b3, c33);
       a += 4;
-      b += bs;
+      at += step;
     }
     c00.intoMemorySegment(ALL, c, LITTLE_ENDIAN);
     c01.intoMemorySegment(ALL, c + W, LITTLE_ENDIAN);
@@ -257,86 +221,6 @@ final class HalfGemm {
     c31.intoMemorySegment(ALL, c + 3 * cs + W, LITTLE_ENDIAN);
     c32.intoMemorySegment(ALL, c + 3 * cs + 2 * W, LITTLE_ENDIAN);
     c33.intoMemorySegment(ALL, c + 3 * cs + 3 * W, LITTLE_ENDIAN);
-  }
-
-  private static void wideGathered4(long a, long as, long table, long offset, int k, long c) {
-    FloatVector zero = FloatVector.zero(F);
-    FloatVector c00 = zero;
-    FloatVector c01 = zero;
-    FloatVector c02 = zero;
-    FloatVector c03 = zero;
-    FloatVector c10 = zero;
-    FloatVector c11 = zero;
-    FloatVector c12 = zero;
-    FloatVector c13 = zero;
-    FloatVector c20 = zero;
-    FloatVector c21 = zero;
-    FloatVector c22 = zero;
-    FloatVector c23 = zero;
-    FloatVector c30 = zero;
-    FloatVector c31 = zero;
-    FloatVector c32 = zero;
-    FloatVector c33 = zero;
-    for (int i = 0; i < k; i++) {
-      long b = ALL.get(I64, table) + offset;
-      IntVector h0 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b, LITTLE_ENDIAN).convertShape(S2I, I, 0);
-      FloatVector b0 = h0.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      IntVector h1 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b + HALF_W, LITTLE_ENDIAN)
-                  .convertShape(S2I, I, 0);
-      FloatVector b1 = h1.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      IntVector h2 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b + 2 * HALF_W, LITTLE_ENDIAN)
-                  .convertShape(S2I, I, 0);
-      FloatVector b2 = h2.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      IntVector h3 =
-          (IntVector)
-              ShortVector.fromMemorySegment(S, ALL, b + 3 * HALF_W, LITTLE_ENDIAN)
-                  .convertShape(S2I, I, 0);
-      FloatVector b3 = h3.lanewise(LSHL, 13).and(HALF_MASK).reinterpretAsFloats();
-      FloatVector a0 = FloatVector.broadcast(F, ALL.get(F32, a));
-      c00 = a0.fma(b0, c00);
-      c01 = a0.fma(b1, c01);
-      c02 = a0.fma(b2, c02);
-      c03 = a0.fma(b3, c03);
-      FloatVector a1 = FloatVector.broadcast(F, ALL.get(F32, a + as));
-      c10 = a1.fma(b0, c10);
-      c11 = a1.fma(b1, c11);
-      c12 = a1.fma(b2, c12);
-      c13 = a1.fma(b3, c13);
-      FloatVector a2 = FloatVector.broadcast(F, ALL.get(F32, a + 2 * as));
-      c20 = a2.fma(b0, c20);
-      c21 = a2.fma(b1, c21);
-      c22 = a2.fma(b2, c22);
-      c23 = a2.fma(b3, c23);
-      FloatVector a3 = FloatVector.broadcast(F, ALL.get(F32, a + 3 * as));
-      c30 = a3.fma(b0, c30);
-      c31 = a3.fma(b1, c31);
-      c32 = a3.fma(b2, c32);
-      c33 = a3.fma(b3, c33);
-      a += 4;
-      table += 8;
-    }
-    c00.intoMemorySegment(ALL, c, LITTLE_ENDIAN);
-    c01.intoMemorySegment(ALL, c + W, LITTLE_ENDIAN);
-    c02.intoMemorySegment(ALL, c + 2 * W, LITTLE_ENDIAN);
-    c03.intoMemorySegment(ALL, c + 3 * W, LITTLE_ENDIAN);
-    c10.intoMemorySegment(ALL, c + 4 * W, LITTLE_ENDIAN);
-    c11.intoMemorySegment(ALL, c + 5 * W, LITTLE_ENDIAN);
-    c12.intoMemorySegment(ALL, c + 6 * W, LITTLE_ENDIAN);
-    c13.intoMemorySegment(ALL, c + 7 * W, LITTLE_ENDIAN);
-    c20.intoMemorySegment(ALL, c + 8 * W, LITTLE_ENDIAN);
-    c21.intoMemorySegment(ALL, c + 9 * W, LITTLE_ENDIAN);
-    c22.intoMemorySegment(ALL, c + 10 * W, LITTLE_ENDIAN);
-    c23.intoMemorySegment(ALL, c + 11 * W, LITTLE_ENDIAN);
-    c30.intoMemorySegment(ALL, c + 12 * W, LITTLE_ENDIAN);
-    c31.intoMemorySegment(ALL, c + 13 * W, LITTLE_ENDIAN);
-    c32.intoMemorySegment(ALL, c + 14 * W, LITTLE_ENDIAN);
-    c33.intoMemorySegment(ALL, c + 15 * W, LITTLE_ENDIAN);
   }
 
   /** {@code C += } rows of four vectors: {@link Gemm#add} takes each for two of its own. */
