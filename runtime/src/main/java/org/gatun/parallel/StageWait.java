@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -50,11 +49,11 @@ public final class StageWait {
       boolean one = missing.size() == 1;
       notice.accept(
           (one ? "rank " : "ranks ")
-              + text(missing)
+              + MissingRanks.text(missing)
               + (one ? " is still " : " are still ")
               + stage.doing()
               + "; waiting: rank "
-              + text(waiting));
+              + MissingRanks.text(waiting));
     }
   }
 
@@ -65,18 +64,14 @@ public final class StageWait {
       return new CommunicatorException(
           -1, "all ranks waited " + limit.toMillis() + " ms for each other: messages are lost");
     }
-    return new CommunicatorException(
-        missing.getFirst(),
+    return MissingRanks.failure(
+        missing,
         "is still "
             + stage.doing()
             + " "
             + limit.toMillis()
-            + " ms after another rank was through (hung? GATUN_LOAD_SECONDS sets how long to wait);"
-            + " waiting: rank "
-            + text(waiting(arrived))
-            + (missing.size() == 1
-                ? ""
-                : "; missing too: rank " + text(missing.subList(1, missing.size()))));
+            + " ms after another rank was through (hung? GATUN_LOAD_SECONDS sets how long to wait)",
+        waiting(arrived));
   }
 
   private List<Integer> missing(IntPredicate arrived) {
@@ -85,9 +80,5 @@ public final class StageWait {
 
   private List<Integer> waiting(IntPredicate arrived) {
     return IntStream.range(0, world).filter(arrived).boxed().toList();
-  }
-
-  private static String text(List<Integer> ranks) {
-    return ranks.stream().map(String::valueOf).collect(Collectors.joining(", "));
   }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.zip.CRC32C;
 import org.gatun.attention.KvLayer;
 import org.gatun.attention.PrefixData;
+import org.gatun.graph.shard.TensorParallel;
 
 /**
  * A document that was read and clustered: all that is needed to go on behind it without reading it
@@ -103,12 +104,8 @@ public record StoredPrefix(
     int heads = data.layers().stream().mapToInt(l -> l.shape().kvHeads()).min().orElse(1);
     if (sparsity > 0 && heads < ranks) {
       throw new PrefixFormatException(
-          "%d ranks cannot prune a prefix of a model with %d KV %s per layer: ranks that share one would choose clusters apart from each other; use %s or --attention dense"
-              .formatted(
-                  ranks,
-                  heads,
-                  heads == 1 ? "head" : "heads",
-                  heads == 1 ? "one rank" : "at most " + heads + " ranks"));
+          "%d ranks cannot prune a prefix of a model with %s"
+              .formatted(ranks, TensorParallel.sharedHeads(heads, "clusters")));
     }
   }
 

@@ -2,7 +2,6 @@ package org.gatun.generate.golden;
 
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.gatun.attention.AttentionPlan;
 import org.gatun.attention.KvCodec;
@@ -27,17 +26,7 @@ import org.gatun.prefix.StoredPrefix;
 public final class RanksBehindPrefix {
   private static final int[] QUESTION = {31, 47, 53, 20, 90};
 
-  private final String backend;
-  private final Path model;
-  private final StoredPrefix prefix;
-  private final double sparsity;
-
-  private RanksBehindPrefix(String backend, Path model, StoredPrefix prefix, double sparsity) {
-    this.backend = backend;
-    this.model = model;
-    this.prefix = prefix;
-    this.sparsity = sparsity;
-  }
+  private RanksBehindPrefix() {}
 
   /**
    * A question to a document of {@code document} ids, {@code tokens} of answer: one rank of the
@@ -46,16 +35,8 @@ public final class RanksBehindPrefix {
   public static List<RanksLogits.Difference> of(
       String backend, Path model, int document, double sparsity, int tokens, int... ranks) {
     try (Arena arena = Arena.ofShared()) {
-      StoredPrefix prefix = build(model, document, arena);
-      RanksLogits.Answer exact =
-          new RanksBehindPrefix("jvm", model, prefix, sparsity).answer(1, tokens, List.of());
-      RanksBehindPrefix on = new RanksBehindPrefix(backend, model, prefix, sparsity);
-      RanksLogits.Answer one = backend.equals("jvm") ? exact : on.answer(1, tokens, exact.ids());
-      List<RanksLogits.Difference> all = new ArrayList<>();
-      for (int n : ranks) {
-        all.add(RanksLogits.compare(n, exact, one, on.answer(n, tokens, exact.ids())));
-      }
-      return all;
+      return new Question(model, build(model, document, arena), sparsity)
+          .differences(backend, tokens, ranks);
     }
   }
 
@@ -63,11 +44,8 @@ public final class RanksBehindPrefix {
   public static double cost(Path model, int document, double sparsity) {
     try (Arena arena = Arena.ofShared()) {
       StoredPrefix prefix = build(model, document, arena);
-      RanksLogits.Answer whole =
-          new RanksBehindPrefix("jvm", model, prefix, 0).answer(1, 1, List.of());
-      RanksLogits.Answer pruned =
-          new RanksBehindPrefix("jvm", model, prefix, sparsity).answer(1, 1, whole.ids());
-      return RanksLogits.compare(1, whole, whole, pruned).error();
+      return RanksLogits.cost(
+          new Question(model, prefix, 0), new Question(model, prefix, sparsity));
     }
   }
 
@@ -81,19 +59,23 @@ public final class RanksBehindPrefix {
     }
   }
 
-  private RanksLogits.Answer answer(int ranks, int tokens, List<Integer> forced) {
-    EngineOptions options =
-        EngineOptions.of(model)
-            .withBackend(backend, "", 1)
-            .withContext(1024, 1)
-            .withChunk(64)
-            .withKv(KvCodec.F32)
-            .withAttention(new AttentionPlan.Squeezed(2), PrefixLimits.of(prefix.data()))
-            .withThreadRanks(ranks);
-    try (Engine e = Engine.load(options);
-        Prefix document = e.prefix(prefix);
-        Session s = e.session(document, sparsity)) {
-      return RanksLogits.answer(s, prefix.tokens(), QUESTION, tokens, forced);
+  private record Question(Path model, StoredPrefix prefix, double sparsity)
+      implements RanksLogits.Asked {
+    @Override
+    public RanksLogits.Answer answer(String backend, int ranks, int tokens, List<Integer> forced) {
+      EngineOptions options =
+          EngineOptions.of(model)
+              .withBackend(backend, "", 1)
+              .withContext(1024, 1)
+              .withChunk(64)
+              .withKv(KvCodec.F32)
+              .withAttention(new AttentionPlan.Squeezed(2), PrefixLimits.of(prefix.data()))
+              .withThreadRanks(ranks);
+      try (Engine e = Engine.load(options);
+          Prefix document = e.prefix(prefix);
+          Session s = e.session(document, sparsity)) {
+        return RanksLogits.answer(s, prefix.tokens(), QUESTION, tokens, forced);
+      }
     }
   }
 }

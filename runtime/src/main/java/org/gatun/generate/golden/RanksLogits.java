@@ -79,20 +79,43 @@ public final class RanksLogits {
       String backend, Path model, int prompt, int tokens, int... ranks) {
     return new Question(
             model, AttentionPlan.DENSE, prompt, s -> Arrays.copyOf(s.encode(PROMPT), prompt))
-        .ask(backend, tokens, ranks);
+        .differences(backend, tokens, ranks);
   }
 
   /** The same behind {@code prompt} made-up ids, of which a plan reads some. */
   public static List<Difference> of(
       String backend, Path model, AttentionPlan plan, int prompt, int tokens, int... ranks) {
-    return document(model, plan, prompt).ask(backend, tokens, ranks);
+    return document(model, plan, prompt).differences(backend, tokens, ranks);
   }
 
   /** How far one rank's logits behind made-up ids are from those of dense attention. */
   public static double cost(Path model, AttentionPlan plan, int prompt) {
-    Answer whole = document(model, AttentionPlan.DENSE, prompt).answer("jvm", 1, 1, List.of());
-    Answer chosen = document(model, plan, prompt).answer("jvm", 1, 1, whole.ids);
-    return compare(1, whole, whole, chosen).error;
+    return cost(document(model, AttentionPlan.DENSE, prompt), document(model, plan, prompt));
+  }
+
+  /** How far one rank's logits of {@code chosen} are from those of {@code whole}. */
+  static double cost(Asked whole, Asked chosen) {
+    Answer all = whole.answer("jvm", 1, 1, List.of());
+    return compare(1, all, all, chosen.answer("jvm", 1, 1, all.ids)).error;
+  }
+
+  /** What ranks are asked. */
+  interface Asked {
+    /**
+     * What so many ranks say in {@code tokens} ids, forced along these or free if there are none.
+     */
+    Answer answer(String backend, int ranks, int tokens, List<Integer> forced);
+
+    /** One rank of the JVM, one of the backend, then the ranks. */
+    default List<Difference> differences(String backend, int tokens, int... ranks) {
+      Answer exact = answer("jvm", 1, tokens, List.of());
+      Answer one = backend.equals("jvm") ? exact : answer(backend, 1, tokens, exact.ids);
+      List<Difference> all = new ArrayList<>();
+      for (int n : ranks) {
+        all.add(compare(n, exact, one, answer(backend, n, tokens, exact.ids)));
+      }
+      return all;
+    }
   }
 
   private static Question document(Path model, AttentionPlan plan, int prompt) {
@@ -127,18 +150,10 @@ public final class RanksLogits {
   }
 
   /** A model with a plan, and that many ids that it reads in one step. */
-  private record Question(Path model, AttentionPlan plan, int size, Function<Session, int[]> ids) {
-    List<Difference> ask(String backend, int tokens, int... ranks) {
-      Answer exact = answer("jvm", 1, tokens, List.of());
-      Answer one = backend.equals("jvm") ? exact : answer(backend, 1, tokens, exact.ids);
-      List<Difference> all = new ArrayList<>();
-      for (int n : ranks) {
-        all.add(compare(n, exact, one, answer(backend, n, tokens, exact.ids)));
-      }
-      return all;
-    }
-
-    Answer answer(String backend, int ranks, int tokens, List<Integer> forced) {
+  private record Question(Path model, AttentionPlan plan, int size, Function<Session, int[]> ids)
+      implements Asked {
+    @Override
+    public Answer answer(String backend, int ranks, int tokens, List<Integer> forced) {
       EngineOptions options =
           EngineOptions.of(model)
               .withBackend(backend, "", 1)

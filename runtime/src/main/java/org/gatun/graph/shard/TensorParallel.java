@@ -86,13 +86,19 @@ public final class TensorParallel {
             .orElse(world);
     if (plan instanceof AttentionPlan.BlockTopK && heads < world) {
       throw new GraphException(
-          "block top-k cannot run on %d ranks with %d KV %s per layer: ranks that share one would choose pages apart from each other; use %s or --attention dense"
-              .formatted(
-                  world,
-                  heads,
-                  heads == 1 ? "head" : "heads",
-                  heads == 1 ? "one rank" : "at most " + heads + " ranks"));
+          "block top-k cannot run on %d ranks with %s"
+              .formatted(world, sharedHeads(heads, "pages")));
     }
+  }
+
+  /** Why ranks that share one of so many KV heads cannot choose, and what to do. */
+  public static String sharedHeads(int heads, String choice) {
+    return "%d KV %s per layer: ranks that share one would choose %s apart from each other; use %s or --attention dense"
+        .formatted(
+            heads,
+            heads == 1 ? "head" : "heads",
+            choice,
+            heads == 1 ? "one rank" : "at most " + heads + " ranks");
   }
 
   private ShardedGraph rewrite() {

@@ -7,10 +7,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.gatun.parallel.CommunicatorException;
 import org.gatun.parallel.GroupSpec;
+import org.gatun.parallel.MissingRanks;
 import org.gatun.parallel.RankEnvironment;
 
 /**
@@ -73,26 +73,18 @@ final class JoinMarks {
         "the group of %d ranks within %d s"
             .formatted(spec.worldSize(), spec.deadlines().join().toSeconds());
     List<Integer> missing = local(false);
-    String waiting = "; waiting: rank " + text(local(true));
     if (missing.isEmpty()) {
       return new CommunicatorException(
           -1,
           "a rank of another host did not join " + group + "; all ranks of this host wait for it");
     }
     if (env.oneHost()) {
-      return new CommunicatorException(
-          missing.getFirst(),
-          "did not join "
-              + group
-              + waiting
-              + (missing.size() == 1
-                  ? ""
-                  : "; missing too: rank " + text(missing.subList(1, missing.size()))));
+      return MissingRanks.failure(missing, "did not join " + group, local(true));
     }
     return new CommunicatorException(
         -1,
         "rank %s of the %d on the host of rank %d did not join %s"
-            .formatted(text(missing), env.localSize(), env.rank(), group));
+            .formatted(MissingRanks.text(missing), env.localSize(), env.rank(), group));
   }
 
   private List<Integer> local(boolean there) {
@@ -104,9 +96,5 @@ final class JoinMarks {
 
   private Path file(int localRank) {
     return folder.resolve("gatun-" + job + "-joining-" + localRank);
-  }
-
-  private static String text(List<Integer> ranks) {
-    return ranks.stream().map(String::valueOf).collect(Collectors.joining(", "));
   }
 }

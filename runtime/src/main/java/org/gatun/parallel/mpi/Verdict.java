@@ -2,10 +2,10 @@ package org.gatun.parallel.mpi;
 
 import java.util.List;
 import java.util.function.LongPredicate;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.gatun.parallel.CommunicatorException;
+import org.gatun.parallel.MissingRanks;
 
 /** Who is to blame for a collective that did not end in time. */
 final class Verdict {
@@ -23,17 +23,10 @@ final class Verdict {
     String where = call + " #" + waits[rank];
     List<Integer> silent = ranks(waits, w -> w < 0);
     if (!silent.isEmpty()) {
-      return new CommunicatorException(
-          silent.getFirst(),
-          "did not arrive at "
-              + where
-              + " within "
-              + millis
-              + " ms (hung or stopped?); waiting: rank "
-              + text(ranks(waits, w -> w >= 0))
-              + (silent.size() == 1
-                  ? ""
-                  : "; missing too: rank " + text(silent.subList(1, silent.size()))));
+      return MissingRanks.failure(
+          silent,
+          "did not arrive at " + where + " within " + millis + " ms (hung or stopped?)",
+          ranks(waits, w -> w >= 0));
     }
     long least = LongStream.of(waits).min().orElseThrow();
     if (least == LongStream.of(waits).max().orElseThrow()) {
@@ -52,9 +45,5 @@ final class Verdict {
 
   private static List<Integer> ranks(long[] waits, LongPredicate which) {
     return IntStream.range(0, waits.length).filter(r -> which.test(waits[r])).boxed().toList();
-  }
-
-  private static String text(List<Integer> ranks) {
-    return ranks.stream().map(String::valueOf).collect(Collectors.joining(", "));
   }
 }

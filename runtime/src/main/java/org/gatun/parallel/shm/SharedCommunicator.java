@@ -427,8 +427,7 @@ final class SharedCommunicator implements Communicator {
   }
 
   private void fail(CommunicatorException failure) {
-    region.fail(failure.rank(), failure.text());
-    throwIfFailed();
+    fail(failure.rank(), failure.text());
   }
 
   private void throwIfFailed() {
